@@ -1,0 +1,334 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Carry a plan out, each effect once.
+
+The journal has the intent before an effect and the result after it.  Before
+the first try and after every cut, the operation is asked whether the effect
+is there; only a believed no leads to a (further) request.
+"""
+
+import concurrent.futures
+import contextlib
+import dataclasses
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol
+
+from osc_recover import errors
+from osc_recover.journal import Event, Journal, State
+from osc_recover.plan import Lane, Phase, Plan, Step
+
+_LOOK_AGAIN = 1.0  # seconds between two looks for a lost request's traces
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Result:
+    """What an operation tells: a sentence, the request's id, facts to keep."""
+
+    note: str = ''
+    request_id: str = ''
+    data: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+class Control:
+    """How a run is ended early: at once, or before the next effect."""
+
+    def __init__(self) -> None:
+        self._cut = threading.Event()
+        self._brake = ''
+
+    def cut(self) -> None:
+        """Leave every wait now; what is under way is found by a resume."""
+        self._cut.set()
+
+    def brake(self, reason: str) -> None:
+        """Begin no further effect; follow to the end what is under way."""
+        self._brake = self._brake or reason
+
+    @property
+    def braked(self) -> str:
+        """Why no further effect is begun, or ''."""
+        return self._brake
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the run was told to leave."""
+        return self._cut.is_set()
+
+    def wait(self, seconds: float) -> None:
+        """Pause; raises ``Cut`` as soon as the run is cut."""
+        if self._cut.wait(max(seconds, 0)):
+            raise Cut
+
+
+class Cut(Exception):
+    """A wait was left because the run was cut; nothing is known to be wrong."""
+
+
+class Operation(Protocol):
+    """A verb: how to ask for an effect, how to tell it, how to see its end."""
+
+    writes: bool
+    grace: float  # seconds that a request without an answer may be queued
+
+    def in_effect(self, step: Step, lost: bool = False) -> bool | None:
+        """Whether the effect is there or accepted; None: nobody can tell.
+
+        ``lost``: a request without an answer may be under way, so that a no
+        needs every trace to say so.
+        """
+
+    def apply(self, step: Step) -> Result:
+        """Bring the effect about, with one request."""
+
+    def follow(self, step: Step, control: Control) -> Result:
+        """Wait until the effect is complete and proven; raises StepFailed."""
+
+
+Guard = Callable[[str, str], None]  # (run, host); raises RunStopped
+Watcher = Callable[[Step, str, str], None]  # (step, state, note)
+
+
+class _InDoubt(Exception):
+    """Cut off, and nobody can tell."""
+
+
+class _NotBegun(Exception):
+    """The brake is on: this effect is left for a resume."""
+
+
+class Engine:
+    """Carries plans out.
+
+    :param operations: verb -> operation
+    :param guard: asked before each effect about the step's failed hosts
+    :param workers: how many lanes run side by side
+    :param max_failures: lanes that may fail before no more are begun; 0: all
+    :param watch: told of every change of a step
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        operations: Mapping[str, Operation],
+        guard: Guard,
+        *,
+        workers: int = 8,
+        max_failures: int = 0,
+        watch: Watcher = lambda step, state, note: None,
+        control: Control | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._journal = journal
+        self._operations = operations
+        self._guard = guard
+        self._workers = max(workers, 1)
+        self._max_failures = max_failures
+        self._watch = watch
+        self._clock = clock
+        self.control = control or Control()
+
+    def carry_out(self, run: str, plan: Plan) -> bool:
+        """Do what of a plan is not in effect yet.
+
+        Returns whether all of it is in effect now; the journal has the rest.
+
+        :raises errors.Interrupted: after ^C; what is under way goes on
+        """
+        done = True
+        for phase in plan.phases:
+            done = self._phase(run, phase) and done
+            if self.control.is_cut:
+                raise errors.Interrupted(run)
+            if not done and (phase.must or self.control.braked):
+                break
+        return done
+
+    # Lanes side by side
+
+    def _phase(self, run: str, phase: Phase) -> bool:
+        waiting = list(phase.lanes)
+        running: dict[concurrent.futures.Future[bool], Lane] = {}
+        outcomes = []
+        with self._pool() as pool:
+            while waiting or running:
+                for lane in self._ready(waiting, running):
+                    waiting.remove(lane)
+                    running[pool.submit(self._lane, run, lane)] = lane
+                for future in _finished(running):
+                    del running[future]
+                    outcomes.append(future.result())
+                self._count(outcomes)
+        return all(outcomes)
+
+    @contextlib.contextmanager
+    def _pool(self) -> Iterator[concurrent.futures.ThreadPoolExecutor]:
+        pool = concurrent.futures.ThreadPoolExecutor(self._workers)
+        try:
+            yield pool
+        except KeyboardInterrupt:
+            self.control.cut()
+        except BaseException:
+            self.control.cut()
+            raise
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _ready(
+        self, waiting: list[Lane], running: Mapping[Any, Lane]
+    ) -> list[Lane]:
+        held = {mutex for lane in running.values() for mutex in lane.mutexes}
+        ready: list[Lane] = []
+        for lane in waiting:
+            if len(running) + len(ready) >= self._workers:
+                break
+            if held.isdisjoint(lane.mutexes):
+                ready.append(lane)
+                held.update(lane.mutexes)
+        return ready
+
+    def _count(self, outcomes: list[bool]) -> None:
+        failures = outcomes.count(False)
+        if self._max_failures and failures >= self._max_failures:
+            self.control.brake(
+                f'{failures} failed, as many as --max-failures allows'
+            )
+
+    def _lane(self, run: str, lane: Lane) -> bool:
+        try:
+            return all(self._step(run, step) for step in lane.steps)
+        except (Cut, _NotBegun):
+            return False
+
+    # One step
+
+    def _step(self, run: str, step: Step) -> bool:
+        before = self._journal.last(run, step.name)
+        if before is not None and before.state == State.DONE:
+            return True
+        try:
+            result = self._bring_about(run, step, before)
+        except _InDoubt as exc:
+            self._record(run, step, State.IN_DOUBT, Result(str(exc)))
+        except (errors.StepFailed, errors.ApiError) as exc:
+            self._fail(run, step, exc)
+        else:
+            self._record(run, step, State.DONE, result)
+            return True
+        return False
+
+    def _fail(self, run: str, step: Step, exc: errors.RecoverError) -> None:
+        data = {'code': exc.code, 'way_out': exc.way_out}
+        self._record(run, step, State.FAILED, Result(exc.sentence, data=data))
+
+    def _bring_about(
+        self, run: str, step: Step, before: Event | None
+    ) -> Result:
+        operation = self._operations[step.verb]
+        sent = before is not None and before.state in (
+            State.BEGUN,
+            State.IN_DOUBT,
+        )
+        if before is not None and sent:
+            effect = self._look(step, operation, before.at)
+        else:
+            effect = operation.in_effect(step)
+        if effect:
+            told = Result('already in effect')
+        elif effect is None and sent:
+            raise _InDoubt('cut off while it was asked for; nobody can tell')
+        else:
+            told = self._send(run, step, operation)
+        return _joined(told, operation.follow(step, self.control))
+
+    def _send(self, run: str, step: Step, operation: Operation) -> Result:
+        try:
+            return self._try(run, step, operation)
+        except errors.Unauthorized:
+            # Rejected before the service saw it, so a new token may ask once
+            # more, if the effect has not come from elsewhere meanwhile.
+            if operation.in_effect(step, lost=True):
+                return Result('already in effect')
+            return self._try(run, step, operation)
+
+    def _try(self, run: str, step: Step, operation: Operation) -> Result:
+        if operation.writes:
+            self._permit(run, step)
+        event = self._record(run, step, State.BEGUN, Result())
+        try:
+            return operation.apply(step)
+        except errors.Uncertain as exc:
+            return self._traced(step, operation, event.at, exc)
+
+    def _permit(self, run: str, step: Step) -> None:
+        if self.control.is_cut:
+            raise Cut
+        if not self.control.braked:
+            try:
+                for host in step.hosts:
+                    self._guard(run, host)
+            except errors.RunStopped as exc:
+                self._journal.record(run, '', 'stopped', str(exc))
+                self.control.brake(str(exc))
+        if self.control.braked:
+            raise _NotBegun
+
+    def _traced(
+        self,
+        step: Step,
+        operation: Operation,
+        since: float,
+        lost: errors.Uncertain,
+    ) -> Result:
+        effect = self._look(step, operation, since)
+        if effect:
+            return Result(f'no answer ({lost.problem}), but it happened')
+        if effect is None:
+            raise _InDoubt(f'{lost.sentence}; nobody can tell if it happened')
+        raise errors.StepFailed(
+            f'{lost.sentence}; {operation.grace:.0f} s later there is no trace '
+            'of it: it did not happen'
+        ) from lost
+
+    def _look(
+        self, step: Step, operation: Operation, since: float
+    ) -> bool | None:
+        """Look for the traces of a request that may still be queued.
+
+        A yes is believed at once, a no only when the grace has passed.
+        """
+        until = min(since, self._clock()) + operation.grace
+        while True:
+            try:
+                effect = operation.in_effect(step, lost=True)
+            except errors.ApiUnreachable:
+                effect = None
+            left = until - self._clock()
+            if effect or left <= 0:
+                return effect
+            self.control.wait(min(left, _LOOK_AGAIN))
+
+    def _record(
+        self, run: str, step: Step, state: State, result: Result
+    ) -> Event:
+        event = self._journal.record(
+            run, step.name, state, result.note, result.request_id, result.data
+        )
+        self._watch(step, str(state), result.note)
+        return event
+
+
+def _finished(
+    running: Mapping[concurrent.futures.Future[bool], Lane],
+) -> set[concurrent.futures.Future[bool]]:
+    return concurrent.futures.wait(
+        running, return_when=concurrent.futures.FIRST_COMPLETED
+    ).done
+
+
+def _joined(told: Result, seen: Result) -> Result:
+    return Result(
+        '; '.join(note for note in (seen.note, told.note) if note),
+        told.request_id or seen.request_id,
+        {**told.data, **seen.data},
+    )

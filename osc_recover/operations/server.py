@@ -1,0 +1,379 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Servers of a failed host: reset, evacuated, stopped, proven."""
+
+import itertools
+import time
+from collections.abc import Callable, Iterable
+
+from osc_recover import errors
+from osc_recover.engine import Control, Result
+from osc_recover.facts import Migration, Port, Server, Volume
+from osc_recover.gateways.compute import Compute
+from osc_recover.gateways.network import Network
+from osc_recover.gateways.volume import BlockStorage
+from osc_recover.operations.watch import Shared
+from osc_recover.plan import Step
+
+_ENDED_WELL = ('done', 'completed')
+_ENDED_BADLY = ('error', 'failed')
+_UNBOUND = ('unbound', 'binding_failed', '')
+_TICK = 0.5
+_LOOK_EVERY = 10  # readings between two looks at a server itself
+_PROOF = 60.0  # seconds until ports, volumes and power state must agree
+
+Migrations = Shared[tuple[Migration, ...]]
+Servers = Shared[dict[str, Server]]
+
+
+class Evacuate:
+    """One evacuation, from its request to the end of its migration record.
+
+    nova takes any number of evacuations of a server (nova/compute/api.py,
+    evacuate: no guard on the task state), so a request is sent only when the
+    migration record, the task state and the instance action all say that
+    there is none.  The plan holds the newest ones seen before the run.
+
+    :param migrations: a shared reading of the evacuations off the hosts
+    :param servers: a shared reading of the servers still on the hosts
+    :param timeout: seconds that a server may take
+    """
+
+    writes = True
+
+    def __init__(
+        self,
+        compute: Compute,
+        migrations: Migrations,
+        servers: Servers,
+        *,
+        grace: float,
+        timeout: float,
+        control: Control,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._compute = compute
+        self._migrations = migrations
+        self._servers = servers
+        self.grace = grace
+        self._timeout = timeout
+        self._control = control
+        self._clock = clock
+
+    def in_effect(self, step: Step, lost: bool = False) -> bool | None:
+        """Whether an evacuation newer than the plan is under way or done.
+
+        :raises errors.StepFailed: when the server is gone
+        """
+        _, records = self._migrations.now(self._control)
+        newer = newer_evacuations(records, step)
+        if newer and newer[-1].status not in _ENDED_BADLY:
+            return True
+        _, here = self._servers.now(self._control)
+        server = here.get(step.target) or self._elsewhere(step)
+        if _is_away(step, server):
+            return True
+        if (server.task_state or '').startswith('rebuild'):
+            return True
+        return self._unanswered(step, newer) if lost else False
+
+    def _elsewhere(self, step: Step) -> Server:
+        try:
+            return self._compute.server(step.target)
+        except errors.Gone as exc:
+            raise _deleted(step.target) from exc
+
+    def _unanswered(self, step: Step, newer: list[Migration]) -> bool | None:
+        seen = set(step.args['actions'])
+        actions = self._compute.evacuate_actions(step.target)
+        fresh = list(itertools.takewhile(lambda a: a not in seen, actions))
+        # The action is written before the migration record: one more of it
+        # is a request that stopped, or still is, between the two.
+        return None if len(fresh) > len(newer) else False
+
+    def apply(self, step: Step) -> Result:
+        """One request; nova restores the power state up to 2.94."""
+        try:
+            reply = self._compute.evacuate(
+                step.target, step.args['target'], step.args['microversion']
+            )
+        except errors.Gone as exc:
+            raise _deleted(step.target) from exc
+        return Result('', reply.request_id)
+
+    def follow(self, step: Step, control: Control) -> Result:
+        """Wait for the end of the migration record, not of a status.
+
+        :raises errors.StepFailed: when it failed, or is not over in time
+        """
+        deadline = self._clock() + self._timeout
+        number, problem = 0, ''
+        while self._clock() < deadline:
+            try:
+                number, records = self._next(number, control)
+            except errors.ApiError as exc:
+                problem = exc.sentence
+                control.wait(_TICK)
+                continue
+            if ended := self._ended(step, newer_evacuations(records, step)):
+                return ended
+            if number % _LOOK_EVERY == 0:
+                self._elsewhere(step)
+        raise _late(step, self._timeout, problem)
+
+    def _next(
+        self, number: int, control: Control
+    ) -> tuple[int, tuple[Migration, ...]]:
+        if number:
+            return self._migrations.after(number, control)
+        return self._migrations.now(control)
+
+    def _ended(self, step: Step, newer: list[Migration]) -> Result | None:
+        if not newer:
+            server = self._elsewhere(step)
+            return _moved(server) if _is_away(step, server) else None
+        if newer[-1].status in _ENDED_BADLY:
+            raise self._failed(step, newer[-1])
+        if newer[-1].status in _ENDED_WELL:
+            return _arrived(newer[-1])
+        return None
+
+    def _failed(self, step: Step, record: Migration) -> errors.StepFailed:
+        server = self._elsewhere(step)
+        why = server.fault or 'nova gives no fault; see its conductor log'
+        return errors.StepFailed(
+            f'the evacuation ended as {record.status} '
+            f'(migration {record.id}): {why}',
+            'openstack recover run resume tries it again once the cause is '
+            'gone',
+        )
+
+
+class ResetState:
+    """Give a paused, suspended or rescued server a state nova evacuates."""
+
+    writes = True
+
+    def __init__(self, compute: Compute, grace: float) -> None:
+        self._compute = compute
+        self.grace = grace
+
+    def in_effect(self, step: Step, lost: bool = False) -> bool:
+        """Whether it is in error, or has left the host already."""
+        server = _server(self._compute, step.target)
+        return server.vm_state == step.args['state']
+
+    def apply(self, step: Step) -> Result:
+        """One os-resetState."""
+        reply = self._compute.reset_state(step.target, step.args['state'])
+        return Result('state reset to error', reply.request_id)
+
+    def follow(self, step: Step, control: Control) -> Result:
+        """os-resetState is done when it answers."""
+        return Result()
+
+
+class Stop:
+    """Stop a server that was stopped before its host failed.
+
+    nova brings a server whose state is ERROR back running
+    (nova/compute/manager.py, rebuild_instance).
+    """
+
+    writes = True
+
+    def __init__(
+        self,
+        compute: Compute,
+        *,
+        grace: float,
+        timeout: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._compute = compute
+        self.grace = grace
+        self._timeout = timeout
+        self._clock = clock
+
+    def in_effect(self, step: Step, lost: bool = False) -> bool:
+        """Whether it is stopped, or on its way."""
+        server = _server(self._compute, step.target)
+        return (
+            server.vm_state == 'stopped' or server.task_state == 'powering-off'
+        )
+
+    def apply(self, step: Step) -> Result:
+        """One os-stop, to the host where it is now."""
+        reply = self._compute.stop(step.target)
+        return Result('stopped, as it was', reply.request_id)
+
+    def follow(self, step: Step, control: Control) -> Result:
+        """Wait until it is stopped."""
+        deadline = self._clock() + self._timeout
+        while True:
+            server = _server(self._compute, step.target)
+            if server.vm_state == 'stopped' and not server.task_state:
+                return Result()
+            if self._clock() > deadline:
+                raise errors.StepFailed(
+                    f'it is still {server.vm_state} ({server.task_state})'
+                )
+            control.wait(_TICK)
+
+
+class Prove:
+    """See for oneself that a server is where and as it should be."""
+
+    writes = False
+    grace = 0.0
+
+    def __init__(
+        self,
+        compute: Compute,
+        network: Network,
+        volume: BlockStorage,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._compute = compute
+        self._network = network
+        self._volume = volume
+        self._clock = clock
+
+    def in_effect(self, step: Step, lost: bool = False) -> bool:
+        """A proof is made anew each time."""
+        return False
+
+    def apply(self, step: Step) -> Result:
+        """Nothing to bring about."""
+        return Result()
+
+    def follow(self, step: Step, control: Control) -> Result:
+        """Compare server, ports and volumes with what the plan wants.
+
+        :raises errors.StepFailed: naming all that is still wrong
+        """
+        deadline = self._clock() + _PROOF
+        while True:
+            server = _server(self._compute, step.target)
+            wrong = list(self._wrong(step, server))
+            if not wrong:
+                return Result(
+                    f'on {server.host}', data={'destination': server.host}
+                )
+            if self._clock() > deadline:
+                raise errors.StepFailed(
+                    f'it arrived, but {"; ".join(wrong)}',
+                    'openstack recover run resume looks again; see '
+                    f'openstack server show {step.target}',
+                )
+            control.wait(_TICK)
+
+    def _wrong(self, step: Step, server: Server) -> Iterable[str]:
+        yield from wrong_state(step, server)
+        if step.args['ports']:
+            yield from wrong_ports(
+                step, server.host, self._network.ports([step.target])
+            )
+        if step.args['volumes']:
+            yield from wrong_volumes(
+                step, server, self._volume.volumes(step.args['volumes'])
+            )
+
+
+def newer_evacuations(
+    records: Iterable[Migration], step: Step
+) -> list[Migration]:
+    """Evacuations of the step's server since the plan, oldest first."""
+    return sorted(
+        (
+            record
+            for record in records
+            if record.server == step.target
+            and record.type == 'evacuation'
+            and record.source == step.args['source']
+            and record.id > step.args['after']
+        ),
+        key=lambda record: record.id,
+    )
+
+
+def wrong_state(step: Step, server: Server) -> Iterable[str]:
+    """What is wrong with host, task and power state of an arrived server."""
+    if server.host == step.args['source']:
+        yield f'nova still has it on {server.host}'
+    if server.task_state:
+        yield f'its task state is {server.task_state}'
+    wanted = ('active', 1) if step.args['running'] else ('stopped', 4)
+    if (server.vm_state, server.power_state) != wanted:
+        yield (
+            f'it is {server.vm_state} with power state {server.power_state}, '
+            f'not {wanted[0]} with {wanted[1]}'
+        )
+
+
+def wrong_ports(step: Step, host: str, ports: Iterable[Port]) -> Iterable[str]:
+    """What is wrong with the bindings of an arrived server's ports."""
+    found = {port.id: port for port in ports}
+    for name in step.args['ports']:
+        port = found.get(name)
+        if port is None:
+            yield f'port {name} is gone'
+        elif port.host != host or port.vif_type in _UNBOUND:
+            yield f'port {name} is bound to {port.host} ({port.vif_type})'
+
+
+def wrong_volumes(
+    step: Step, server: Server, volumes: Iterable[Volume]
+) -> Iterable[str]:
+    """What is wrong with the attachments of an arrived server's volumes."""
+    found = {volume.id: volume for volume in volumes}
+    for name in step.args['volumes']:
+        if name not in found:
+            yield f'volume {name} is gone'
+            continue
+        hosts = [
+            attachment.host
+            for attachment in found[name].attachments
+            if attachment.server == server.id
+        ]
+        if hosts != [server.host]:
+            yield f'volume {name} is attached on {", ".join(hosts) or "none"}'
+
+
+def _server(compute: Compute, server: str) -> Server:
+    try:
+        return compute.server(server)
+    except errors.Gone as exc:
+        raise _deleted(server) from exc
+
+
+def _arrived(record: Migration) -> Result:
+    return Result(
+        f'evacuated to {record.destination}',
+        data={'destination': record.destination, 'migration': record.id},
+    )
+
+
+def _is_away(step: Step, server: Server) -> bool:
+    return server.host != step.args['source']
+
+
+def _moved(server: Server) -> Result:
+    return Result(
+        f'moved to {server.host} by somebody else',
+        data={'destination': server.host},
+    )
+
+
+def _deleted(server: str) -> errors.StepFailed:
+    return errors.StepFailed(
+        f'server {server} was deleted meanwhile', 'there is nothing left to do'
+    )
+
+
+def _late(step: Step, timeout: float, problem: str) -> errors.StepFailed:
+    return errors.StepFailed(
+        f'not over after {timeout:.0f} s'
+        + (f' (last problem: {problem})' if problem else ''),
+        'it may go on: openstack recover run resume follows it further, and '
+        'sends no second request while it is under way',
+    )

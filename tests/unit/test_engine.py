@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The engine asks before it acts, and stops when it must."""
+
+import threading
+
+import pytest
+
+from osc_recover import errors
+from osc_recover.engine import Engine, Result
+from osc_recover.journal import Journal, State
+from osc_recover.plan import Lane, Phase, Plan, Step
+
+
+class Light:
+    """A verb over a world of switches; ``script`` says how a switch acts."""
+
+    writes, grace = True, 0.05
+
+    def __init__(self):
+        self.lit, self.asked, self.script = set(), [], {}
+        self.running, self.most, self.lock = [], 0, threading.Lock()
+
+    def in_effect(self, step, lost=False):
+        if self.script.get(step.target) == 'unknown' and lost:
+            return None
+        return step.target in self.lit
+
+    def apply(self, step):
+        with self.lock:
+            self.asked.append(step.target)
+            how = self.script.get(step.target, '')
+        if how == 'fails':
+            raise errors.StepFailed('the bulb is gone')
+        if how == 'rejected' and self.asked.count(step.target) == 1:
+            raise errors.Unauthorized('light', 'POST', '401')
+        if how != 'lost':
+            self.lit.add(step.target)
+        if how in ('cut', 'lost', 'unknown'):
+            raise errors.Uncertain('light', 'POST', 'no answer')
+        return Result('lit', f'req-{step.target}')
+
+    def follow(self, step, control):
+        with self.lock:
+            self.running.append(step.target)
+            self.most = max(self.most, len(self.running))
+        control.wait(0.02)
+        with self.lock:
+            self.running.remove(step.target)
+        return Result()
+
+
+@pytest.fixture
+def light():
+    return Light()
+
+
+@pytest.fixture
+def journal(tmp_path):
+    with Journal(tmp_path / 'journal.sqlite') as one:
+        yield one
+
+
+def lane(*targets, mutexes=(), hosts=('h',)):
+    steps = tuple(Step(f'light:{t}', 'light', t, hosts=hosts) for t in targets)
+    return Lane(targets[0], steps, mutexes)
+
+
+def plan_of(*lanes, must=False):
+    last = Phase('last', (lane('z'),))
+    return Plan('test', ('h',), (Phase('first', lanes, must), last))
+
+
+@pytest.fixture
+def carry_out(journal, light):
+    def go(plan, run=None, guard=lambda run, host: None, **options):
+        run = run or journal.store(plan, 'key', 'name').id
+        engine = Engine(journal, {'light': light}, guard, **options)
+        return run, engine.carry_out(run, plan)
+
+    return go
+
+
+def states(journal, run):
+    return {e.step: e.state for e in journal.events(run) if e.step}
+
+
+def test_everything_is_done_once_and_said(carry_out, journal, light):
+    run, done = carry_out(plan_of(lane('a', 'b'), lane('c')))
+    assert done
+    assert sorted(light.asked) == ['a', 'b', 'c', 'z']
+    assert journal.last(run, 'light:a').request_id == 'req-a'
+    carry_out(journal.run(run).plan, run)
+    assert len(light.asked) == 4
+
+
+def test_what_is_in_effect_is_not_asked_for(carry_out, journal, light):
+    light.lit.add('a')
+    run, done = carry_out(plan_of(lane('a')))
+    assert done
+    assert light.asked == ['z']
+    assert journal.last(run, 'light:a').note == 'already in effect'
+
+
+def test_a_failure_ends_its_lane_and_no_other(carry_out, journal, light):
+    light.script['a'] = 'fails'
+    run, done = carry_out(plan_of(lane('a', 'b'), lane('c')))
+    assert not done
+    assert sorted(light.asked) == ['a', 'c', 'z']
+    assert journal.last(run, 'light:a').note == 'the bulb is gone'
+    assert journal.last(run, 'light:b') is None
+
+
+def test_a_failure_where_it_must_not_be_ends_the_run(carry_out, light):
+    light.script['a'] = 'fails'
+    _, done = carry_out(plan_of(lane('a'), lane('c'), must=True))
+    assert not done
+    assert 'z' not in light.asked
+
+
+def test_a_resume_tries_what_failed_again(carry_out, light, journal):
+    light.script['a'] = 'fails'
+    run, _ = carry_out(plan_of(lane('a', 'b')))
+    light.script.clear()
+    _, done = carry_out(journal.run(run).plan, run)
+    assert done
+    assert light.asked == ['a', 'z', 'a', 'b']
+
+
+def test_a_lost_answer_is_looked_for_and_found(carry_out, journal, light):
+    light.script['a'] = 'cut'
+    run, done = carry_out(plan_of(lane('a')))
+    assert done
+    assert light.asked == ['a', 'z']
+    assert 'but it happened' in journal.last(run, 'light:a').note
+
+
+def test_a_lost_request_is_never_sent_twice_by_itself(
+    carry_out, journal, light
+):
+    light.script['a'] = 'lost'
+    run, done = carry_out(plan_of(lane('a')))
+    assert not done
+    assert light.asked.count('a') == 1
+    assert 'it did not happen' in journal.last(run, 'light:a').note
+
+
+def test_nobody_can_tell_is_in_doubt_until_settled(carry_out, journal, light):
+    light.script['a'] = 'unknown'
+    run, done = carry_out(plan_of(lane('a')))
+    assert not done
+    assert states(journal, run)['light:a'] == 'in-doubt'
+    carry_out(journal.run(run).plan, run)
+    assert light.asked.count('a') == 1
+    journal.record(run, 'light:a', State.NOT_DONE)
+    light.script.clear()
+    light.lit.clear()
+    _, done = carry_out(journal.run(run).plan, run)
+    assert done
+    assert light.asked.count('a') == 2
+
+
+def test_a_rejected_token_is_renewed_once(carry_out, light):
+    light.script['a'] = 'rejected'
+    _, done = carry_out(plan_of(lane('a')))
+    assert done
+    assert light.asked == ['a', 'a', 'z']
+
+
+def test_the_brake_stops_further_effects(carry_out, light):
+    for name in 'abcdef':
+        light.script[name] = 'fails'
+    _, done = carry_out(
+        plan_of(*(lane(n) for n in 'abcdef')), workers=1, max_failures=2
+    )
+    assert not done
+    assert light.asked == ['a', 'b']
+
+
+def test_the_guard_is_asked_before_each_effect(carry_out, journal, light):
+    def guard(run, host):
+        if 'b' in light.lit:
+            raise errors.RunStopped('h is alive', 'look')
+
+    run, done = carry_out(
+        plan_of(lane('a', 'b', 'c', 'd'), lane('e')), guard=guard, workers=1
+    )
+    assert not done
+    assert light.asked == ['a', 'b']
+    assert journal.last(run, '').note == 'h is alive; look'
+
+
+def test_lanes_run_side_by_side_up_to_the_workers(carry_out, light):
+    carry_out(plan_of(*(lane(n) for n in 'abcdefgh')), workers=3)
+    assert light.most == 3
+
+
+def test_lanes_of_one_mutex_run_one_after_another(carry_out, light):
+    lanes = [lane(n, mutexes=('group:1',)) for n in 'abcd']
+    carry_out(plan_of(*lanes), workers=4)
+    assert light.most == 1
+    assert sorted(light.asked) == ['a', 'b', 'c', 'd', 'z']
+
+
+def test_an_interrupted_run_says_how_to_go_on(journal, light):
+    plan = plan_of(*(lane(n) for n in 'abcdef'))
+    run = journal.store(plan, 'key', 'name').id
+    engine = Engine(
+        journal, {'light': light}, lambda run, host: None, workers=2
+    )
+    engine._watch = lambda step, state, note: engine.control.cut()
+    with pytest.raises(errors.Interrupted, match=f'run resume {run}'):
+        engine.carry_out(run, plan)
+    assert len(light.asked) <= 2
+    assert set(states(journal, run).values()) == {'begun'}
+
+
+def test_an_unknown_error_is_not_swallowed(carry_out, light):
+    light.follow = lambda step, control: 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        carry_out(plan_of(lane('a')))

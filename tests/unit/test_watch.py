@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A reading is shared, and no older than what was asked for."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from osc_recover import errors
+from osc_recover.engine import Control, Cut
+from osc_recover.operations.watch import Shared
+
+
+class Source:
+    def __init__(self, slow=0.0):
+        self.count, self.slow, self.gate = 0, slow, threading.Event()
+        self.gate.set()
+
+    def __call__(self):
+        self.gate.wait(5)
+        time.sleep(self.slow)
+        self.count += 1
+        return self.count
+
+
+def test_many_waiters_cost_one_reading():
+    source = Source(slow=0.1)
+    shared = Shared(source, tick=0.05)
+    with ThreadPoolExecutor(8) as pool:
+        got = list(pool.map(lambda _: shared.after(0, Control()), range(8)))
+    assert got == [(1, 1)] * 8
+
+
+def test_now_is_never_a_reading_begun_before_the_question():
+    source = Source()
+    source.gate.clear()
+    shared = Shared(source, tick=0.01)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(shared.after, 0, Control())
+        while not shared._reading:
+            time.sleep(0.001)
+        second = pool.submit(shared.now, Control())
+        time.sleep(0.02)
+        source.gate.set()
+        assert first.result(5) == (1, 1)
+        assert second.result(5) == (2, 2)
+
+
+def test_now_does_not_wait_for_the_tick():
+    source = Source()
+    shared = Shared(source, tick=3600)
+    assert shared.now(Control()) == (1, 1)
+    with ThreadPoolExecutor(1) as pool:
+        patient = pool.submit(shared.after, 1, Control())
+        assert shared.now(Control())[1] == 2
+        assert patient.result(5) == (2, 2)
+
+
+def test_a_failed_reading_is_told_to_all_and_then_forgotten():
+    answers = [errors.ApiUnreachable('nova', 'GET', 'no answer'), 'fine']
+
+    def read():
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    shared = Shared(read, tick=0)
+    with pytest.raises(errors.ApiUnreachable):
+        shared.now(Control())
+    assert shared.now(Control())[1] == 'fine'
+
+
+def test_a_cut_run_waits_for_nothing():
+    shared = Shared(lambda: 1, tick=3600)
+    control = Control()
+    shared.now(control)
+    control.cut()
+    with pytest.raises(Cut):
+        shared.after(1, control)
