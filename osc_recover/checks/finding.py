@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One thing that was found about a cloud, a host or a server."""
+
+import dataclasses
+from typing import Literal
+
+Weight = Literal['refuse', 'warn', 'note']
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Finding:
+    """What is so, what shows it, and what to do about it.
+
+    ``about`` is a server's id, a host's name, or '' for the whole cloud.
+    ``weight``: 'refuse' stops everything, or leaves this server alone;
+    'warn' and 'note' are only said.  ``flag`` is the option that overrides a
+    refusal, '' where there is none.  ``loss`` is what is lost by going on.
+    """
+
+    code: str
+    about: str
+    what: str
+    evidence: str
+    way_out: str
+    weight: Weight
+    flag: str = ''
+    loss: str = ''
+
+    @property
+    def text(self) -> str:
+        """What is so, with the evidence in brackets."""
+        return f'{self.what} ({self.evidence})' if self.evidence else self.what
+
+
+# What a check returns: the registry fills in the code, and the subject where
+# the check does not name one.
+
+
+def refuse(
+    what: str,
+    way_out: str,
+    evidence: str = '',
+    flag: str = '',
+    about: str = '',
+) -> Finding:
+    """A finding that stops."""
+    return Finding('', about, what, evidence, way_out, 'refuse', flag)
+
+
+def warn(
+    what: str,
+    way_out: str = '',
+    evidence: str = '',
+    loss: str = '',
+    about: str = '',
+) -> Finding:
+    """A finding that an operator must read, but that stops nothing."""
+    return Finding('', about, what, evidence, way_out, 'warn', '', loss)
+
+
+def note(what: str, evidence: str = '', loss: str = '') -> Finding:
+    """A finding that is only said."""
+    return Finding('', '', what, evidence, '', 'note', '', loss)

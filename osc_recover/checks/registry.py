@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one registry of checks.
+
+A check is a pure function of a view (facts and request) and its subject.  It
+returns a finding, several, or nothing.  Its scope says what the subject is:
+
+cloud   none: the whole cloud, once
+host    the name of one failed host
+server  one server of a failed host
+fleet   the servers that would be acted on, in order: what one takes is gone
+        for the next
+return  none; the view is that of a returning host
+
+The order of registration is the order of the findings, and so decides which
+of several refusals gives a server its code.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Literal, TypeVar
+
+from osc_recover.checks.finding import Finding
+
+Scope = Literal['cloud', 'host', 'server', 'fleet', 'return']
+Found = Finding | Iterable[Finding] | None
+F = TypeVar('F', bound=Callable[..., Found])
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Check:
+    """A registered check."""
+
+    code: str
+    scope: Scope
+    run: Callable[..., Found]
+
+    def findings(self, *subject: Any, about: str = '') -> Iterator[Finding]:
+        """Run the check; fill in the code, and the subject if it has none."""
+        found = self.run(*subject)
+        for one in _several(found):
+            yield dataclasses.replace(
+                one, code=self.code, about=one.about or about
+            )
+
+
+REGISTRY: dict[tuple[Scope, str], Check] = {}
+
+
+def check(code: str, scope: Scope = 'server') -> Callable[[F], F]:
+    """Register a function as the check of that code and scope."""
+
+    def register(function: F) -> F:
+        if (scope, code) in REGISTRY:
+            raise ValueError(f'two checks of {scope} are called {code}')
+        REGISTRY[scope, code] = Check(code, scope, function)
+        return function
+
+    return register
+
+
+def of(scope: Scope) -> tuple[Check, ...]:
+    """The checks of a scope, in order."""
+    return tuple(c for c in REGISTRY.values() if c.scope == scope)
+
+
+def _several(found: Found) -> Iterable[Finding]:
+    if found is None:
+        return ()
+    return (found,) if isinstance(found, Finding) else found

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the operator asked for, as the checks and procedures read it."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Request:
+    """``recover host`` and ``recover server``, options and settings together.
+
+    ``servers``, ``exclude`` and ``accept_data_loss`` hold ids or names of
+    servers on the hosts; no ``servers`` means all of them.
+    """
+
+    hosts: tuple[str, ...]
+    servers: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    target: str = ''
+    accept_data_loss: tuple[str, ...] = ()  # or 'all'
+    reset_state: bool = False
+    leave_stopped: bool = False
+    many_down: bool = False
+    priority_property: str = ''
+    fence: bool = False
+    fenced: str = ''  # how the operator knows that the host is off
+    take_over: str = ''  # the run whose marker may be overridden
+    shared_storage: bool | None = None
+    shared_hosts: tuple[str, ...] = ()
+    workers: int = 8
+    timeout: int = 1800  # seconds a server
+    max_failures: int = 0  # 0: no brake
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Return:
+    """``recover return``: a repaired host back into service.
+
+    ``alive`` says that the caller saw a heartbeat; ``open_runs`` are the runs
+    of this host that the journal holds as unfinished; ``was_enabled`` tells
+    whether the service was enabled before the run that disabled it.
+    """
+
+    host: str
+    agent: bool = True
+    alive: bool = False
+    open_runs: tuple[str, ...] = ()
+    was_enabled: bool = True
