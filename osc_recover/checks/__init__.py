@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 
 from osc_recover.checks import registry
 from osc_recover.checks.finding import Finding
+from osc_recover.checks.request import Return
 from osc_recover.checks.view import View
-from osc_recover.facts import Server
+from osc_recover.facts import Server, Situation
 
 # isort: off
 from osc_recover.checks import hosts as hosts
@@ -26,7 +27,11 @@ from osc_recover.checks import returning as returning
 
 def of_hosts(view: View) -> list[Finding]:
     """What there is to say about the cloud and each failed host."""
-    return [*_of_cloud(view), *_of_each_host(view)]
+    return [
+        finding
+        for check in registry.of('cloud', 'host')
+        for finding in _of_hosts(view, check)
+    ]
 
 
 def of_server(view: View, server: Server) -> list[Finding]:
@@ -51,12 +56,18 @@ def of_fleet(view: View, fleet: Sequence[Server]) -> list[Finding]:
     return found
 
 
-def _of_cloud(view: View) -> Iterator[Finding]:
-    for check in registry.of('cloud'):
+def of_return(situation: Situation, request: Return) -> list[Finding]:
+    """What there is to say about a host that is to take servers again."""
+    return [
+        finding
+        for check in registry.of('return')
+        for finding in check.findings(situation, request, about=request.host)
+    ]
+
+
+def _of_hosts(view: View, check: registry.Check) -> Iterator[Finding]:
+    if check.scope == 'cloud':
         yield from check.findings(view)
-
-
-def _of_each_host(view: View) -> Iterator[Finding]:
+        return
     for host in view.hosts:
-        for check in registry.of('host'):
-            yield from check.findings(view, host, about=host)
+        yield from check.findings(view, host, about=host)

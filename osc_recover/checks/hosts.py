@@ -39,6 +39,23 @@ def leave_stopped(view: View) -> Finding | None:
     )
 
 
+@check('cell-down', 'host')
+def cell_down(view: View, host: str) -> Finding | None:
+    """A service without an id is in a cell that nova cannot reach.
+
+    nova shows what it can of such a cell (nova doc admin/cells, "Handling
+    cell failures"), and can change nothing in it.
+    """
+    service = view.situation.service(host)
+    if service is None or service.id:
+        return None
+    return refuse(
+        f'nova cannot reach the database of the cell of {host}: nothing is '
+        'known about its servers',
+        "bring that cell's database back first",
+    )
+
+
 @check('host-up', 'host')
 def host_up(view: View, host: str) -> Finding | None:
     """A heartbeat is evidence of life, whatever a person states.

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The one registry of checks.
 
-A check is a pure function of a view (facts and request) and its subject.  It
+A check is a pure function of a view (facts and request) and its subject; it
 returns a finding, several, or nothing.  Its scope says what the subject is:
 
 cloud   none: the whole cloud, once
@@ -9,7 +9,7 @@ host    the name of one failed host
 server  one server of a failed host
 fleet   the servers that would be acted on, in order: what one takes is gone
         for the next
-return  none; the view is that of a returning host
+return  a host that returns; its request is a Return, and there is no view
 
 The order of registration is the order of the findings, and so decides which
 of several refusals gives a server its code.
@@ -58,9 +58,9 @@ def check(code: str, scope: Scope = 'server') -> Callable[[F], F]:
     return register
 
 
-def of(scope: Scope) -> tuple[Check, ...]:
-    """The checks of a scope, in order."""
-    return tuple(c for c in REGISTRY.values() if c.scope == scope)
+def of(*scopes: Scope) -> tuple[Check, ...]:
+    """The checks of some scopes, in order."""
+    return tuple(c for c in REGISTRY.values() if c.scope in scopes)
 
 
 def _several(found: Found) -> Iterable[Finding]:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """May a repaired host take servers again?
 
-The subject is the host that returns; the view is its facts and a Return.
+The functions see the facts and a Return; the subject is its host.
 """
 
 from collections.abc import Iterator
@@ -23,6 +23,7 @@ def open_evacuations(
     situation: Situation, request: Return
 ) -> Iterator[Finding]:
     """nova refuses "up" while a done row exists (LP 1922053)."""
+    start = 'restart' if request.alive else 'start'
     here = {s.id for s in situation.servers if s.host == request.host}
     for row in situation.migrations:
         if _open(row, request.host) and row.server not in here:
@@ -30,8 +31,8 @@ def open_evacuations(
                 f'evacuation {row.id} of server {row.server} to '
                 f'{row.destination or "nowhere yet"} is {row.status}, not '
                 'completed',
-                f'start nova-compute on {request.host} first: it removes the '
-                'guests that were evacuated and completes the records',
+                f'{start} nova-compute on {request.host} first: it removes '
+                'the guests that were evacuated and completes the records',
             )
 
 

@@ -12,7 +12,7 @@ SHARED = (
 )
 
 
-@check('backend-on-host', 'host')
+@check('volume-backend-on-host', 'host')
 def backend_on_host(view: View, host: str) -> Finding | None:
     """Storage of the cloud that has died with this compute host."""
     volumes = sorted(v.id for v in view.situation.volumes if _on(v, host))

@@ -38,21 +38,26 @@ def _for(plan: Plan) -> str:
 
 
 def _verdicts(old: Plan, new: Plan) -> Iterator[str]:
-    before = {verdict.server: verdict for verdict in old.verdicts}
-    after = {verdict.server: verdict for verdict in new.verdicts}
+    before = {_subject(old, verdict): verdict for verdict in old.verdicts}
+    after = {_subject(new, verdict): verdict for verdict in new.verdicts}
     for gone in sorted(before.keys() - after):
-        yield f'server {before[gone].name} is not there any more'
+        yield f'{before[gone].name} is not there any more'
     for come in sorted(after.keys() - before):
-        yield f'server {after[come].name} has come'
+        yield f'{after[come].name} has come'
     for key in sorted(before.keys() & after):
         yield from _verdict(before[key], after[key])
+
+
+def _subject(plan: Plan, verdict: Verdict) -> str:
+    # A return has several verdicts about its one host.
+    return verdict.name if plan.procedure == 'return' else verdict.server
 
 
 def _verdict(old: Verdict, new: Verdict) -> Iterator[str]:
     for field in DECIDES:
         was, now = getattr(old, field), getattr(new, field)
         if was != now:
-            yield f'server {new.name}: {field} is {now!r}, was {was!r}'
+            yield f'{new.name}: {field} is {now!r}, was {was!r}'
 
 
 def _steps(old: Plan, new: Plan) -> Iterator[str]:
