@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The cloud: its services, its name, and our settings in clouds.yaml."""
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+from keystoneauth1 import adapter as ksa_adapter
+from keystoneauth1 import exceptions as ksa_errors
+from openstack import exceptions as sdk_errors
+
+from osc_recover import errors
+from osc_recover.gateways import endpoints
+from osc_recover.gateways.api import Api
+
+TIMEOUT = 60.0
+
+
+class Cloud:
+    """One cloud in one region, as openstacksdk's configuration describes it.
+
+    Making one sends nothing; the first request fetches the token.
+
+    :param region: an ``openstack.config.cloud_region.CloudRegion``, such as
+        ``client_manager.sdk_connection.config``
+    :param timeout: seconds until a request without an answer is given up
+    """
+
+    def __init__(self, region: Any, *, timeout: float = TIMEOUT) -> None:
+        self.timeout = timeout
+        self._config = region
+
+    @property
+    def name(self) -> str:
+        """The name in clouds.yaml; empty where there is none."""
+        return str(self._config.name or '')
+
+    @property
+    def region(self) -> str:
+        """The region's name, or an empty text."""
+        return str(self._config.get_region_name('compute') or '')
+
+    @functools.cached_property
+    def key(self) -> str:
+        """A text that is the same whenever this cloud is talked to.
+
+        It is keystone's URL, the region and nova's endpoint without its
+        project, so that another account or another name in clouds.yaml of the
+        same cloud finds the same runs.
+
+        :raises errors.ApiUnreachable: when the catalog has no compute service
+        :raises errors.AuthFailed: when there is no token
+        """
+        auth = self._config.config.get('auth') or {}
+        keystone = endpoints.root(str(auth.get('auth_url') or ''))
+        nova = endpoints.root(self.compute.endpoint)
+        return f'{keystone} {self.region} {nova}'
+
+    def settings(self) -> dict[str, Any]:
+        """Our section of the cloud in clouds.yaml; empty where there is none.
+
+        openstacksdk has rewritten ``-`` to ``_`` in its keys.
+
+        :raises errors.BadSettings: when it is not a map
+        """
+        found = self._config.config.get('recover') or {}
+        if not isinstance(found, Mapping):
+            raise errors.BadSettings(key='(all of it)', problem='is not a map')
+        return dict(found)
+
+    @functools.cached_property
+    def compute(self) -> Api:
+        """nova."""
+        return self._api('compute', 'nova', 'v2.1')
+
+    @functools.cached_property
+    def placement(self) -> Api:
+        """placement."""
+        return self._api('placement', 'placement', '')
+
+    @functools.cached_property
+    def network(self) -> Api:
+        """neutron."""
+        return self._api('network', 'neutron', 'v2.0')
+
+    @functools.cached_property
+    def volume(self) -> Api:
+        """cinder."""
+        return self._api('block-storage', 'cinder', 'v3')
+
+    @functools.cached_property
+    def image(self) -> Api:
+        """glance."""
+        return self._api('image', 'glance', 'v2')
+
+    @functools.cached_property
+    def share(self) -> Api:
+        """manila; asked only whether it is there."""
+        return self._api('shared-file-system', 'manila', 'v2')
+
+    @functools.cached_property
+    def instance_ha(self) -> Api:
+        """masakari, which catalogs hold as instance-ha or as ha."""
+        found = self._api('instance-ha', 'masakari', 'v1')
+        return found if found.present() else self._api('ha', 'masakari', 'v1')
+
+    def compute_max(self) -> str:
+        """The newest microversion nova offers.
+
+        :raises errors.ApiError: as Api.get() does
+        """
+        return self.compute.newest
+
+    def _api(self, service: str, name: str, version: str) -> Api:
+        config = self._config
+        adapter = ksa_adapter.Adapter(
+            session=self._session,
+            service_type=config.get_service_type(service),
+            service_name=config.get_service_name(service),
+            interface=config.get_interface(service),
+            region_name=config.get_region_name(service),
+            endpoint_override=config.get_endpoint(service),
+        )
+        return Api(adapter, name=name, version=version, timeout=self.timeout)
+
+    @functools.cached_property
+    def _session(self) -> Any:
+        try:
+            session = self._config.get_session()
+        except (
+            ksa_errors.ClientException,
+            sdk_errors.SDKException,
+        ) as exc:
+            raise errors.AuthFailed(problem=str(exc)) from exc
+        if session.timeout is None:
+            # Without it, a keystone that hangs would hang us.
+            session.timeout = self.timeout
+        return session
