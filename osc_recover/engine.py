@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 from osc_recover import errors
-from osc_recover.journal import Event, Journal, State
+from osc_recover.journal import Journal
 from osc_recover.plan import Lane, Phase, Plan, Step
+from osc_recover.runs import Event, State
 
 _LOOK_AGAIN = 1.0  # seconds between two looks for a lost request's traces
 

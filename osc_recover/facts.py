@@ -231,6 +231,19 @@ class Situation:
         return tuple(s for s in self.services if s.binary == 'nova-compute')
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Probe:
+    """One thing that a recovery needs, tried before the bad night.
+
+    ``state`` is ok, broken, unknown (nobody has said) or unused.
+    """
+
+    check: str
+    state: str
+    detail: str = ''
+    fix: str = ''
+
+
 def request_key(resources: Resources) -> str:
     """Write an amount of resources as placement's ``resources=`` reads it.
 

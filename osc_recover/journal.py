@@ -5,8 +5,6 @@ The intent of an effect is on disk before the effect, its result after it.
 """
 
 import contextlib
-import dataclasses
-import enum
 import fcntl
 import hashlib
 import json
@@ -21,6 +19,7 @@ from typing import Any, Self
 
 from osc_recover import errors, records
 from osc_recover.plan import Plan
+from osc_recover.runs import Event, Run
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
@@ -52,39 +51,6 @@ _REMOTE = (
     'fuse.glusterfs',
     'ceph',
 )
-
-
-class State(enum.StrEnum):
-    """What the journal knows of a step."""
-
-    BEGUN = 'begun'
-    DONE = 'done'
-    FAILED = 'failed'
-    IN_DOUBT = 'in-doubt'
-    NOT_DONE = 'not-done'  # the operator looked, and it did not happen
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Event:
-    """One line of the journal; ``step`` is '' for the run itself."""
-
-    step: str
-    state: str
-    at: float
-    note: str = ''
-    request_id: str = ''
-    data: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Run:
-    """A stored plan and where it belongs; ``made`` is seconds since 1970."""
-
-    id: str
-    made: float
-    cloud: str
-    cloud_name: str
-    plan: Plan
 
 
 class Journal:

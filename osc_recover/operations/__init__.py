@@ -1,1 +1,120 @@
 # SPDX-License-Identifier: Apache-2.0
+"""Verbs: for each, how to ask for its effect and how to bring it about."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Self
+
+from osc_recover.engine import Control, Guard, Operation
+from osc_recover.facts import Migration, Server, Service
+from osc_recover.gateways.cloud import Cloud
+from osc_recover.gateways.compute import Compute
+from osc_recover.gateways.network import Network
+from osc_recover.gateways.volume import Volumes
+from osc_recover.operations import guard, host, server, service
+from osc_recover.operations.watch import Shared
+from osc_recover.runs import Run
+
+TICK = 0.5  # seconds between two list calls
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class OfRun:
+    """The operations of one run, and the guard of its effects."""
+
+    operations: Mapping[str, Operation]
+    guard: Guard
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Services:
+    """The services that operations act on."""
+
+    compute: Compute
+    network: Network
+    volumes: Volumes
+
+    @classmethod
+    def of(cls, cloud: Cloud) -> Self:
+        """Those of a cloud."""
+        return cls(
+            Compute(cloud.compute),
+            Network(cloud.network),
+            Volumes(cloud.volume),
+        )
+
+
+def of_run(
+    services: Services,
+    run: Run,
+    control: Control,
+    *,
+    power: host.Power,
+    grace: float,
+    mark: Callable[[str], str],
+    tick: float = TICK,
+) -> OfRun:
+    """Make the operations of a run.
+
+    :param grace: seconds that a request without an answer may be queued
+    :param mark: host -> when our own last write left its service record
+    """
+    compute = services.compute
+    timeout = float(run.plan.request.get('timeout', 0))
+    lists = _Lists(compute, run.plan.hosts)
+    verbs: dict[str, Operation] = {
+        'host.fence': host.Fence(power),
+        'service.force-down': service.ForceDown(compute, run.id, grace),
+        'service.up': service.Up(compute, grace),
+        'server.reset-state': server.ResetState(compute, grace),
+        'server.evacuate': server.Evacuate(
+            compute,
+            Shared(lists.migrations, tick),
+            Shared(lists.servers, tick),
+            grace=grace,
+            timeout=timeout,
+            control=control,
+        ),
+        'server.stop': server.Stop(compute, grace=grace, timeout=timeout),
+        'server.prove': server.Prove(
+            compute, services.network, services.volumes
+        ),
+    }
+    return OfRun(
+        verbs, guard.StillDead(Shared(lists.services, tick), mark, control)
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Lists:
+    """The lists that all lanes wait for."""
+
+    compute: Compute
+    hosts: tuple[str, ...]
+
+    def migrations(self) -> tuple[Migration, ...]:
+        """Evacuations off the hosts."""
+        return tuple(
+            record
+            for host in self.hosts
+            for record in self.compute.migrations(
+                source=host, type='evacuation'
+            )
+        )
+
+    def servers(self) -> dict[str, Server]:
+        """Servers that are still on the hosts."""
+        return {
+            server.id: server
+            for host in self.hosts
+            for server in self.compute.servers(host)
+        }
+
+    def services(self) -> dict[str, Service]:
+        """The hosts' own services."""
+        return {
+            service.host: service
+            for service in self.compute.services()
+            if service.host in self.hosts
+            and service.binary == 'nova-compute'
+        }

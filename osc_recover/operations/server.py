@@ -10,7 +10,7 @@ from osc_recover.engine import Control, Result
 from osc_recover.facts import Migration, Port, Server, Volume
 from osc_recover.gateways.compute import Compute
 from osc_recover.gateways.network import Network
-from osc_recover.gateways.volume import BlockStorage
+from osc_recover.gateways.volume import Volumes
 from osc_recover.operations.watch import Shared
 from osc_recover.plan import Step
 
@@ -230,12 +230,12 @@ class Prove:
         self,
         compute: Compute,
         network: Network,
-        volume: BlockStorage,
+        volumes: Volumes,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._compute = compute
         self._network = network
-        self._volume = volume
+        self._volumes = volumes
         self._clock = clock
 
     def in_effect(self, step: Step, lost: bool = False) -> bool:
@@ -275,7 +275,7 @@ class Prove:
             )
         if step.args['volumes']:
             yield from wrong_volumes(
-                step, server, self._volume.volumes(step.args['volumes'])
+                step, server, self._volumes.volumes(step.args['volumes'])
             )
 
 

@@ -10,7 +10,8 @@ import stat
 import pytest
 
 from osc_recover import errors, plan
-from osc_recover.journal import Journal, State, remote_kind
+from osc_recover.journal import Journal, remote_kind
+from osc_recover.runs import State
 
 PLAN = plan.Plan('host', ('cmp1',), ())
 

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Nothing is changed before the plan was shown and approved."""
+
+import argparse
+import sys
+
+from osc_recover import errors, outcome
+from osc_recover.commands import progress
+from osc_recover.runs import Run
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """--yes, and the name that other commands of the client have for it."""
+    parser.add_argument(
+        '--yes',
+        '--auto-approve',
+        action='store_true',
+        dest='yes',
+        help='carry the plan out without asking (needed in scripts)',
+    )
+
+
+def ask(run: Run, yes: bool) -> None:
+    """Have a stored plan approved.
+
+    :raises errors.NotApproved: when it was not
+    """
+    hosts = ' '.join(run.plan.hosts)
+    if yes:
+        return
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise errors.NotApproved(
+            run.id, 'there is no terminal to ask on, and --yes was not given'
+        )
+    progress.show(
+        f'Plan {run.id}: {run.plan.procedure} {hosts}',
+        outcome.planned(run.plan),
+        run.plan.notes,
+    )
+    _typed(run, hosts, f'Type {hosts} to carry this out: ')
+    if 'all' in run.plan.request.get('accept_data_loss', ()):
+        _confirm_loss(run, hosts)
+
+
+def _confirm_loss(run: Run, hosts: str) -> None:
+    losing = [v for v in run.plan.verdicts if v.act and v.loss]
+    if losing:
+        names = ', '.join(verdict.name for verdict in losing)
+        _typed(
+            run,
+            hosts,
+            f'Data of {len(losing)} servers will be LOST: {names}\n'
+            f'Type {hosts} again to lose it: ',
+        )
+
+
+def _typed(run: Run, wanted: str, prompt: str) -> None:
+    print(prompt, end='', file=sys.stderr, flush=True)
+    answer = sys.stdin.readline().strip()
+    if answer != wanted:
+        raise errors.NotApproved(
+            run.id, f'{answer!r} is not {wanted!r}' if answer else 'no answer'
+        )

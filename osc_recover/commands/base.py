@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What all commands share: one error boundary, one table, one exit status."""
+
+import argparse
+import contextlib
+import dataclasses
+import signal
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, ClassVar
+
+from osc_lib.command import command
+
+from osc_recover import errors
+
+Rows = Iterable[Sequence[Any]]
+
+
+class Lister(command.Lister):
+    """A table on stdout, whatever happens; everything else on stderr.
+
+    A command yields its rows in ``rows`` and leaves the exit status in
+    ``status``.  cliff's own listers always exit 0, and lose their table when
+    they raise; scripts that parse ``-f json`` need neither.
+    """
+
+    # The token is fetched inside our own error boundary.
+    auth_required: bool = False
+    required_scope = True
+    columns: ClassVar[tuple[str, ...]] = ()
+
+    status = 0
+
+    def run(self, parsed_args: argparse.Namespace) -> int:
+        """Run, and exit as the rows say."""
+        return super().run(parsed_args) or self.status
+
+    def take_action(
+        self, parsed_args: argparse.Namespace
+    ) -> tuple[Sequence[str], Rows]:
+        """The columns and the rows, or the one row that says what is wrong."""
+        try:
+            with _ended_like_interrupted():
+                self._log_in()
+                rows = [tuple(row) for row in self.rows(parsed_args)]
+        except errors.RecoverError as exc:
+            rows = [self._refused(exc, parsed_args)]
+        except KeyboardInterrupt:
+            self.status = errors.INTERRUPTED
+            self.say('interrupted; nothing was changed')
+            rows = []
+        return self.columns, rows
+
+    def rows(self, parsed_args: argparse.Namespace) -> Rows:
+        """The rows of the table; each command has its own."""
+        raise NotImplementedError
+
+    def error_row(
+        self, exc: errors.RecoverError, parsed_args: argparse.Namespace
+    ) -> Sequence[Any]:
+        """How an error looks in this table: by the columns' names."""
+        told = {
+            'Verdict': exc.code,
+            'State': 'refused' if exc.exit_status == 3 else 'failed',
+            'Reason': exc.sentence,
+            'Detail': exc.sentence,
+            'Note': exc.sentence,
+            'Way out': exc.way_out,
+            'Name': getattr(parsed_args, 'host', ''),
+        }
+        return tuple(told.get(column, '') for column in self.columns)
+
+    def say(self, text: str) -> None:
+        """Tell the operator something, on stderr."""
+        print(text, file=sys.stderr, flush=True)
+
+    @property
+    def recover(self) -> Any:
+        """The recovery of this cloud (made by the plugin)."""
+        return self.app.client_manager.recover
+
+    def _refused(
+        self, exc: errors.RecoverError, parsed_args: argparse.Namespace
+    ) -> Sequence[Any]:
+        self.status = exc.exit_status
+        self.say(f'{exc.sentence}\n  way out: {exc.way_out}')
+        if self.app.options.debug:
+            self.log.exception(exc)
+        return self.error_row(exc, parsed_args)
+
+    def _log_in(self) -> None:
+        self.auth_required = True
+        try:
+            self.app.prepare_to_run_command(self)
+        # The client and its plugins raise what they like here.
+        except Exception as exc:
+            raise errors.AuthFailed(str(exc)) from exc
+
+
+@contextlib.contextmanager
+def _ended_like_interrupted() -> Iterator[None]:
+    """SIGTERM and SIGHUP end a run as ^C does: cut off, resumable."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        old = {
+            number: signal.signal(number, interrupt)
+            for number in (signal.SIGTERM, signal.SIGHUP)
+        }
+    except ValueError:  # not in the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)
+
+
+def values(record: Any) -> tuple[Any, ...]:
+    """The fields of a record, in their order."""
+    return tuple(getattr(record, f.name) for f in dataclasses.fields(record))

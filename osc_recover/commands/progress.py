@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the operator sees on stderr: the plan, the questions, the progress."""
+
+import sys
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from osc_recover.outcome import Row
+from osc_recover.plan import Plan, Step
+
+
+class Progress:
+    """A line for every change of a step, and a bar below them.
+
+    Silent where stderr is no terminal.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._names = {v.server: v.name for v in plan.verdicts}
+        self._total = sum(verdict.act for verdict in plan.verdicts)
+        self._ended: set[str] = set()
+        self._lock = threading.Lock()
+        self._bar: Any = None
+
+    def __enter__(self) -> 'Progress':
+        if sys.stderr.isatty():
+            self._bar = _bar(self._total)
+            self._bar.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def __call__(self, step: Step, state: str, note: str) -> None:
+        """Show that a step has changed."""
+        if self._bar is None:
+            return
+        with self._lock:
+            name = self._names.get(step.target, step.target)
+            verb = step.verb.partition('.')[2]
+            self._bar.console.print(
+                f'{name}: {verb} {state}{": " if note else ""}{note}',
+                markup=False,
+                highlight=False,
+            )
+            if step.verb == 'server.prove' and state == 'done':
+                self._ended.add(step.target)
+            self._bar.update(0, completed=len(self._ended))
+
+
+def _bar(total: int) -> Any:
+    # rich costs 50 ms, so only a run that shows something imports it.
+    from rich import console, progress
+
+    bar = progress.Progress(
+        progress.TextColumn('recovered'),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TimeElapsedColumn(),
+        console=console.Console(stderr=True),
+    )
+    bar.add_task('recovered', total=total)
+    return bar
+
+
+def show(title: str, rows: Sequence[Row], notes: Sequence[str]) -> None:
+    """Print a plan for somebody who is about to approve it."""
+    from rich import console, table
+
+    shown = table.Table(title=title, title_justify='left')
+    for heading in ('Name', 'What it is', 'Verdict', 'To', 'Would be lost'):
+        shown.add_column(heading, overflow='fold')
+    shown.add_column('Why', overflow='fold', ratio=1)
+    for row in rows:
+        to = row.destination or ('scheduler' if row.state == 'planned' else '')
+        shown.add_row(row.name, row.kind, row.verdict, to, row.loss, row.reason)
+    out = console.Console(stderr=True)
+    out.print(shown)
+    for note in notes:
+        out.print(f'note: {note}', markup=False, highlight=False)

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""recover return: a repaired host back into service."""
+
+import argparse
+
+from osc_recover.commands import approval, host
+
+
+class RecoverReturn(host.Carrier):
+    """Put a repaired host back into service
+
+    Checks that nothing of the recovery is still open (evacuation records,
+    allocations, unfinished runs), then takes the forced-down mark away and
+    enables the service, unless it had been disabled before.  What cannot be
+    known without access to the host is 'unknown'.
+
+    \b
+    Example:
+      openstack recover return cmp-3
+    """
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """A host, and --yes."""
+        parser: argparse.ArgumentParser = super().get_parser(prog_name)
+        parser.add_argument('host', help='the repaired compute host')
+        approval.add_options(parser)
+        parser.add_argument(
+            '--dry-run',
+            action='store_true',
+            help='show and keep the plan; send nothing that writes',
+        )
+        return parser
+
+    def rows(self, parsed_args: argparse.Namespace) -> host.base.Rows:
+        """Plan, approve, carry out."""
+        plan = self.recover.plan_return(parsed_args.host)
+        if not plan.phases:
+            self.tell(plan)
+            return self.planned_rows(plan)
+        run = self.recover.store(plan)
+        self.tell(plan)
+        if parsed_args.dry_run:
+            return self.planned_rows(plan)
+        approval.ask(run, parsed_args.yes)
+        return self.carry_out(run)

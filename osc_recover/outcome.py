@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What became of a run, told per server, per step, and in seconds.  Pure."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+
+from osc_recover.plan import Lane, Plan, Verdict
+from osc_recover.runs import Event
+
+PLANNED, LEFT, RECOVERED, FAILED = 'planned', 'left', 'recovered', 'failed'
+IN_DOUBT, UNDER_WAY, NOT_BEGUN = 'in-doubt', 'under way', 'not begun'
+
+_RESUME = 'openstack recover run resume {run}'
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Row:
+    """A server (or a host), what was decided, and what became of it."""
+
+    server: str
+    name: str
+    kind: str = ''
+    verdict: str = ''
+    destination: str = ''
+    loss: str = ''
+    state: str = ''
+    reason: str = ''
+    way_out: str = ''
+
+
+def planned(plan: Plan) -> list[Row]:
+    """The rows of a plan that was not begun."""
+    return [
+        _row(verdict, PLANNED if verdict.act else LEFT)
+        for verdict in plan.verdicts
+    ]
+
+
+def outcomes(run: str, plan: Plan, events: Iterable[Event]) -> list[Row]:
+    """The rows of a run, from its plan and its journal."""
+    last = newest(events)
+    lanes = {lane.name: lane for lane in plan.lanes()}
+    stopped = _stopped(plan, last)
+    return [
+        _outcome(run, verdict, lanes.get(verdict.server), last, stopped)
+        for verdict in plan.verdicts
+    ]
+
+
+def newest(events: Iterable[Event]) -> dict[str, Event]:
+    """The newest event of each step."""
+    return {event.step: event for event in events}
+
+
+def _stopped(plan: Plan, last: Mapping[str, Event]) -> str:
+    """Why lanes were not begun: a host's own step failed, or a guard did."""
+    for host in plan.hosts:
+        for verb in ('fence', 'force-down'):
+            event = last.get(f'{verb}:{host}')
+            if event and event.state in (FAILED, IN_DOUBT):
+                return event.note
+    run = last.get('')
+    return run.note if run and run.state in ('stopped', 'ended') else ''
+
+
+def _outcome(
+    run: str,
+    verdict: Verdict,
+    lane: Lane | None,
+    last: Mapping[str, Event],
+    stopped: str,
+) -> Row:
+    if lane is None:
+        return _row(verdict, LEFT)
+    events = [last[s.name] for s in lane.steps if s.name in last]
+    places = [str(e.data['destination']) for e in events if _has_place(e)]
+    place = places[-1] if places else verdict.destination
+    resume = _RESUME.format(run=run)
+    if len(events) == len(lane.steps) and _all_done(events):
+        return _row(verdict, RECOVERED, place, _notes(verdict, events), '')
+    if not events or events[-1].state == 'done':
+        return _row(verdict, NOT_BEGUN, place, stopped, resume)
+    return _unfinished(run, verdict, events[-1], place)
+
+
+def _unfinished(run: str, verdict: Verdict, event: Event, place: str) -> Row:
+    resume = _RESUME.format(run=run)
+    if event.state == 'failed':
+        way_out = str(event.data.get('way_out', '')) or resume
+        return _row(verdict, FAILED, place, event.note, way_out)
+    if event.state == 'in-doubt':
+        settle = (
+            f'look, then: openstack recover step settle {run} {event.step} '
+            f'--done (or --not-done), then {resume}'
+        )
+        return _row(verdict, IN_DOUBT, place, event.note, settle)
+    note = 'cut off after its request was noted'
+    return _row(verdict, UNDER_WAY, place, note, resume)
+
+
+def _has_place(event: Event) -> bool:
+    return event.state == 'done' and bool(event.data.get('destination'))
+
+
+def _all_done(events: Sequence[Event]) -> bool:
+    return all(event.state == 'done' for event in events)
+
+
+def _notes(verdict: Verdict, events: Sequence[Event]) -> str:
+    told = [event.note for event in events if event.note]
+    return '; '.join(told[-1:] if not verdict.reason else [verdict.reason])
+
+
+def _row(
+    verdict: Verdict,
+    state: str,
+    destination: str | None = None,
+    reason: str | None = None,
+    way_out: str | None = None,
+) -> Row:
+    return Row(
+        verdict.server,
+        verdict.name,
+        verdict.kind,
+        verdict.code,
+        verdict.destination if destination is None else destination,
+        verdict.loss,
+        state,
+        verdict.reason if reason is None else reason,
+        verdict.way_out if way_out is None else way_out,
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Times:
+    """How long a server took, in seconds of the clock that kept the journal.
+
+    ``waited`` from the start of the run to the request, ``evacuated`` from
+    there to the end of the migration record, ``proven`` from there to the
+    proof, ``total`` from the start of the run to the proof; None: not known.
+    """
+
+    server: str
+    name: str
+    waited: float | None
+    evacuated: float | None
+    proven: float | None
+    total: float | None
+    request_id: str
+
+
+def times(plan: Plan, events: Sequence[Event]) -> list[Times]:
+    """One record for each server that the plan acts on."""
+    start = next((e.at for e in events if not e.step), None)
+    return [
+        _times(verdict, start, events)
+        for verdict in plan.verdicts
+        if verdict.act
+    ]
+
+
+def _times(
+    verdict: Verdict, start: float | None, events: Sequence[Event]
+) -> Times:
+    asked = _at(events, f'evacuate:{verdict.server}', 'begun')
+    there = _at(events, f'evacuate:{verdict.server}', 'done')
+    proven = _at(events, f'prove:{verdict.server}', 'done')
+    mine = [e for e in events if e.step == f'evacuate:{verdict.server}']
+    ids = [e.request_id for e in mine if e.request_id]
+    return Times(
+        verdict.server,
+        verdict.name,
+        _between(start, asked),
+        _between(asked, there),
+        _between(there, proven),
+        _between(start, proven),
+        ids[-1] if ids else '',
+    )
+
+
+def _at(events: Sequence[Event], step: str, state: str) -> float | None:
+    found = [e.at for e in events if e.step == step and e.state == state]
+    return found[-1] if found else None
+
+
+def _between(start: float | None, end: float | None) -> float | None:
+    return None if start is None or end is None else round(end - start, 3)
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The smallest value that at least ``share`` (0..1) of them do not exceed.
+
+    >>> percentile([4.0, 1.0, 3.0, 2.0], 0.5)
+    2.0
+    """
+    ordered = sorted(values)
+    rank = -(-len(ordered) * share // 1)  # rounded up
+    return ordered[max(int(rank), 1) - 1]

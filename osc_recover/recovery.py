@@ -1,0 +1,380 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one object that commands talk to: observe, check, plan, carry out."""
+
+import contextlib
+import dataclasses
+import difflib
+import getpass
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Self
+
+from osc_recover import errors, operations, settings
+from osc_recover.engine import Control, Engine, Watcher
+from osc_recover.facts import Probe, Server, Service, Situation
+from osc_recover.gateways.cloud import Cloud
+from osc_recover.gateways.compute import Compute
+from osc_recover.gateways.fence import FenceAgents
+from osc_recover.journal import Journal
+from osc_recover.observe import setup
+from osc_recover.observe import situation as observe
+from osc_recover.plan import Plan
+from osc_recover.checks.request import Request, Return
+from osc_recover.procedures import host as host_procedure
+from osc_recover.procedures import returning
+from osc_recover.records import from_data
+from osc_recover.runs import Run, State
+
+_RUN_STATES = ('started', 'stopped', 'finished', 'ended')
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Evidence:
+    """How it is known that a failed host is off."""
+
+    fence: bool = False
+    fenced: str = ''
+
+
+class Recovery:
+    """Plans recoveries of one cloud, and carries them out.
+
+    :param cloud: the cloud's services
+    :param config: its ``recover:`` section
+    """
+
+    def __init__(self, cloud: Cloud, config: settings.Settings) -> None:
+        self.cloud = cloud
+        self.compute = Compute(cloud.compute)
+        self.settings = config
+        self._journal: Journal | None = None
+
+    @classmethod
+    def from_osc(cls, instance: Any) -> Self:
+        """Use the client's own configuration, session and endpoints."""
+        region = instance.sdk_connection.config
+        section = region.config.get('recover') or {}
+        config = settings.read(section)
+        return cls(Cloud(region, timeout=config.request_timeout), config)
+
+    @property
+    def journal(self) -> Journal:
+        """The journal, opened when it is first needed."""
+        if self._journal is None:
+            self._journal = Journal(self.settings.journal_path)
+        return self._journal
+
+    def probes(self) -> Iterator[Probe]:
+        """What a recovery needs, tried; changes nothing."""
+        return setup.probes(self.cloud, self.settings, lambda: self.journal)
+
+    # Plans
+
+    def host_request(
+        self, hosts: Sequence[str], **options: Any
+    ) -> Request:
+        """A request with what the configuration says about the cloud."""
+        return Request(
+            hosts=tuple(hosts),
+            shared_storage=self.settings.shared_storage,
+            shared_hosts=self.settings.shared_hosts,
+            **options,
+        )
+
+    def find_servers(self, names: Sequence[str]) -> list[Server]:
+        """The servers of these names or IDs.
+
+        :raises errors.UnknownServer: for none, or several
+        """
+        found = []
+        for name in names:
+            hits = self.compute.find_servers(name)
+            if len(hits) != 1:
+                raise errors.UnknownServer(name, tuple(s.id for s in hits))
+            found.append(hits[0])
+        return found
+
+    def plan_host(self, request: Request) -> Plan:
+        """Look at the cloud, and plan the recovery of failed hosts.
+
+        Sends nothing that writes.
+
+        :raises errors.Refused: when no server may be touched at all
+        :raises errors.UnknownHost: when nova has no such compute host
+        """
+        self._check_switches(request)
+        facts = observe.situation(self.cloud, request.hosts)
+        self._check_hosts(facts)
+        return host_procedure.recover_host(facts, request)
+
+    def _check_switches(self, request: Request) -> None:
+        agents = self._agents()
+        missing = [host for host in request.hosts if not agents.knows(host)]
+        if request.fence and missing:
+            raise errors.Refused(
+                f'--fence: no fence device is configured for '
+                f'{", ".join(missing)}',
+                'add it to recover: fence in clouds.yaml, or switch the host '
+                'off by hand and say so with --fenced "how you know"',
+                'no-fence-device',
+            )
+
+    def _check_hosts(self, facts: Situation) -> None:
+        names = [service.host for service in facts.computes()]
+        for host in facts.hosts:
+            if host not in names:
+                near = difflib.get_close_matches(host, names, cutoff=0.4)
+                raise errors.UnknownHost(host, tuple(near))
+
+    def plan_return(self, host: str) -> Plan:
+        """Look whether a repaired host can go back into service.
+
+        :raises errors.Refused: while something is still open, saying what
+        """
+        facts = observe.situation(self.cloud, (host,))
+        self._check_hosts(facts)
+        service = facts.service(host)
+        assert service is not None
+        mine = self._runs_on(host)
+        request = Return(
+            host=host,
+            alive=self._is_alive(host, service.updated_at),
+            open_runs=tuple(r.id for r in mine if self.is_open(r)),
+            was_enabled=_was_enabled(mine),
+        )
+        return returning.return_host(facts, request)
+
+    def _is_alive(self, host: str, seen: str) -> bool:
+        """Wait for a heartbeat: the record changes while we look at it."""
+        # nova's report_interval is 10 s; services that are not forced down
+        # and count as up have shown theirs already.
+        for _ in range(15):
+            service = self._service(host)
+            if service is None:
+                return False
+            if service.updated_at != seen or (
+                service.up and not service.forced_down
+            ):
+                return True
+            time.sleep(1)
+        return False
+
+    def _runs_on(self, host: str) -> list[Run]:
+        return [
+            run
+            for run in self.journal.runs()
+            if run.cloud == self.cloud.key
+            and host in run.plan.hosts
+            and run.plan.procedure == 'host'
+        ]
+
+    # Runs
+
+    def store(self, plan: Plan) -> Run:
+        """Keep a plan in the journal."""
+        return self.journal.store(plan, self.cloud.key, self.cloud.name)
+
+    def run(self, name: str) -> Run:
+        """A run of this cloud.
+
+        :raises errors.UnknownRun: when the journal has no such run
+        :raises errors.WrongCloud: when it belongs elsewhere
+        """
+        run = self.journal.run(name)
+        if run.cloud != self.cloud.key:
+            raise errors.WrongCloud(run.id, run.cloud_name, self.cloud.name)
+        return run
+
+    def state(self, run: Run) -> str:
+        """planned, running, finished, failed, stopped or cut off."""
+        told = [e.state for e in self.journal.events(run.id, '')]
+        told = [state for state in told if state in _RUN_STATES]
+        if not told:
+            return 'planned'
+        if told[-1] == 'finished':
+            return 'finished'
+        if any(
+            f'run {run.id},' in self.journal.holder(run.cloud, host)
+            for host in run.plan.hosts
+        ):
+            return 'running'
+        return {'ended': 'failed', 'stopped': 'stopped'}.get(
+            told[-1], 'cut off'
+        )
+
+    def is_open(self, run: Run) -> bool:
+        """Whether a run was begun and has neither finished nor ended."""
+        return self.state(run) in ('running', 'cut off', 'stopped')
+
+    def check_unmoved(self, run: Run) -> None:
+        """See that the cloud still is what the stored plan was made for.
+
+        :raises errors.FactsMoved: naming what has changed
+        """
+        if run.plan.procedure == 'return':
+            fresh = self.plan_return(run.plan.hosts[0])
+        else:
+            fresh = self.plan_host(_request(run.plan))
+        changes = host_procedure.differences(run.plan, fresh)
+        if changes:
+            raise errors.FactsMoved(run.id, changes)
+
+    def carry_out(
+        self, run: Run, watch: Watcher, evidence: Evidence | None = None
+    ) -> bool:
+        """Do what of a run is not in effect yet; returns whether all is.
+
+        :param evidence: fresh evidence that the hosts are off, on a resume
+        :raises errors.HostLocked: when another process is at it
+        :raises errors.Refused: when the evidence no longer holds
+        :raises errors.Interrupted: after ^C
+        """
+        control = Control()
+        with self._locked(run):
+            if run.plan.procedure == 'host':
+                self._renew(run, evidence)
+            self.journal.record(run.id, '', 'started', data=_who())
+            done = self._engine(run, control, watch).carry_out(
+                run.id, run.plan
+            )
+            if done:
+                self.journal.record(run.id, '', 'finished')
+            else:
+                self.journal.record(run.id, '', 'ended', control.braked)
+            return done
+
+    @contextlib.contextmanager
+    def _locked(self, run: Run) -> Iterator[None]:
+        with contextlib.ExitStack() as locks:
+            for host in sorted(run.plan.hosts):
+                locks.enter_context(
+                    self.journal.held(run.cloud, host, run.id)
+                )
+            yield
+
+    def _engine(self, run: Run, control: Control, watch: Watcher) -> Engine:
+        request = run.plan.request
+        made = operations.of_run(
+            operations.Services.of(self.cloud),
+            run,
+            control,
+            power=self._agents(),
+            grace=self.settings.request_timeout,
+            mark=lambda host: self._mark(run.id, host),
+        )
+        return Engine(
+            self.journal,
+            made.operations,
+            made.guard,
+            workers=int(request.get('workers') or self.settings.workers),
+            max_failures=int(request.get('max_failures') or 0),
+            watch=watch,
+            control=control,
+        )
+
+    def _agents(self) -> FenceAgents:
+        return FenceAgents(self.settings.fence, self.settings.fence_timeout)
+
+    # Evidence
+
+    def _mark(self, run: str, host: str) -> str:
+        """When our own last write left the service record of a host."""
+        marks = [
+            event.data
+            for event in self.journal.events(run)
+            if event.step == f'force-down:{host}' and event.state == State.DONE
+            or event.state == 'evidence' and event.data.get('host') == host
+        ]
+        return str(marks[-1].get('updated_at', '')) if marks else ''
+
+    def _renew(self, run: Run, evidence: Evidence | None) -> None:
+        """Check again, on a resume, that the failed hosts are off."""
+        for host in run.plan.hosts:
+            mark = self._mark(run.id, host)
+            if mark:
+                self._renew_host(run, host, mark, evidence or Evidence())
+
+    def _renew_host(
+        self, run: Run, host: str, mark: str, evidence: Evidence
+    ) -> None:
+        fence = evidence.fence or bool(run.plan.request.get('fence'))
+        if fence and not self._agents().is_off(host):
+            raise errors.Refused(
+                f'the fence device says that {host} is on',
+                'see that it is off, then resume',
+                'host-up',
+            )
+        problem = self._problem(run, host, mark)
+        if not problem:
+            return
+        if not (evidence.fence or evidence.fenced):
+            raise errors.Refused(
+                f'{host}: {problem}',
+                f'see that {host} is off, then: openstack recover run resume '
+                f'{run.id} --fence (or --fenced "how you know")',
+                'host-up',
+            )
+        self._accept(run, host, evidence)
+
+    def _problem(self, run: Run, host: str, mark: str) -> str:
+        service = self._service(host)
+        return operations.guard.problem_with(service, run.id, mark)
+
+    def _accept(self, run: Run, host: str, evidence: Evidence) -> None:
+        """Take fresh evidence for a host that had shown signs of life."""
+        service = self._service(host)
+        mark = service.updated_at if service else ''
+        if self._is_beating(host, mark):
+            raise errors.Refused(
+                f'{host} still sends heartbeats to nova: it is not off',
+                'switch it off, then resume',
+                'host-up',
+            )
+        if problem := self._problem(run, host, mark):
+            raise errors.Refused(
+                f'{host}: {problem}', 'make a new plan', 'host-up'
+            )
+        self.journal.record(
+            run.id,
+            '',
+            'evidence',
+            evidence.fenced or 'fenced, verified off',
+            data={'host': host, 'updated_at': mark},
+        )
+
+    def _service(self, host: str) -> Service | None:
+        for service in self.compute.services():
+            if service.host == host and service.binary == 'nova-compute':
+                return service
+        return None
+
+    def _is_beating(self, host: str, seen: str) -> bool:
+        for _ in range(15):
+            time.sleep(1)
+            service = self._service(host)
+            if service is not None and service.updated_at != seen:
+                return True
+        return False
+
+
+def _request(plan: Plan) -> Request:
+    request = from_data(Request, dict(plan.request))
+    assert isinstance(request, Request)
+    return request
+
+
+def _was_enabled(runs: Sequence[Run]) -> bool:
+    """Whether the service was enabled before the newest run disabled it."""
+    for run in runs:
+        for step in run.plan.steps():
+            if step.verb == 'service.force-down':
+                return bool(step.args.get('was_enabled', True))
+    return True
+
+
+def _who() -> Mapping[str, str]:
+    try:
+        return {'user': getpass.getuser()}
+    except (KeyError, OSError):
+        return {'user': '?'}
+
