@@ -92,6 +92,8 @@ class Api:
             # look into the catalog that came with the token.
             url = self._adapter.get_endpoint(skip_discovery=True)
             return self._filled(url) if url else None
+        except ksa_errors.EndpointNotFound:
+            return None
         except ksa_errors.ClientException as exc:
             raise errors.AuthFailed(problem=_told(exc)) from exc
 

@@ -66,7 +66,7 @@ class Foreign:
         """A list of strings."""
         items = self._read(key, list, default)
         if not all(isinstance(item, str) for item in items):
-            raise odd(self.service, self.what, f'{key}: not all are text')
+            raise odd(self.service, self.what, f'says that {key} is not all text')
         return tuple(items)
 
     def words(self, key: str) -> dict[str, str]:
@@ -101,7 +101,7 @@ class Foreign:
             raise odd(
                 self.service,
                 self.what,
-                f'{key} is {_kind(value)}, not {_NAMES[kind]}',
+                f'says that {key} is {_kind(value)}, not {_NAMES[kind]}',
             )
         return value
 

@@ -27,6 +27,12 @@ _OWN = {
     'schema',
     'direct_url',
     'stores',
+    'container_format',
+    'disk_format',
+    'min_disk',
+    'min_ram',
+    'os_hidden',
+    'protected',
     'os_hash_algo',
     'os_hash_value',
 }

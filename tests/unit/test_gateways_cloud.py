@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Finding the services of a cloud and logging in to it."""
+
+import contextlib
+
+import pytest
+
+from osc_recover import errors
+from tests.unit import keystone_double, service_double
+from tests.unit.service_double import Answer
+
+CATALOG = {'compute': '/compute/v2.1', 'volumev3': '/volume/v3/p'}
+VERSION = {'version': {'id': 'v2.1', 'version': '2.100'}}
+
+
+@contextlib.contextmanager
+def practice(rest, catalog=CATALOG):
+    keystone = keystone_double.Keystone(rest, catalog)
+    with service_double.serving(keystone) as service:
+        keystone.url = service.url
+        yield service
+
+
+def nothing(request):
+    return Answer(404)
+
+
+def test_a_service_costs_no_request_to_find():
+    rest = service_double.by_path({'/volume/v3/p/volumes/1': {'volume': {}}})
+    with practice(rest) as service:
+        cloud = keystone_double.cloud(service.url)
+        cloud.volume.get('/volumes/1')
+        cloud.volume.get('/volumes/1')
+    assert service.seen() == [
+        'GET /volume/v3/p/volumes/1',
+        'GET /volume/v3/p/volumes/1',
+        'POST /identity/v3/auth/tokens',
+    ]
+
+
+def test_a_service_that_is_not_in_the_catalog():
+    with practice(nothing) as service:
+        cloud = keystone_double.cloud(service.url)
+        assert cloud.compute.present()
+        assert not cloud.placement.present()
+        assert not cloud.instance_ha.present()
+        with pytest.raises(errors.ApiUnreachable, match='catalog has none'):
+            cloud.placement.get('/resource_providers')
+
+
+def test_masakari_may_be_called_ha():
+    with practice(nothing, {'ha': '/ha/v1/p'}) as service:
+        cloud = keystone_double.cloud(service.url)
+        assert cloud.instance_ha.endpoint == f'{service.url}/ha/v1/p'
+
+
+def test_an_endpoint_in_clouds_yaml_wins():
+    with practice(nothing) as service:
+        cloud = keystone_double.cloud(
+            service.url,
+            compute_endpoint_override='http://x.example.org/v2.1/%(project_id)s',
+        )
+        assert cloud.compute.endpoint == 'http://x.example.org/v2.1/p'
+
+
+def test_the_region_and_interface_of_clouds_yaml_count():
+    with practice(nothing) as service:
+        for other in ({'region_name': 'two'}, {'interface': 'internal'}):
+            cloud = keystone_double.cloud(service.url, **other)
+            assert not cloud.compute.present()
+
+
+def test_the_newest_microversion_of_nova():
+    rest = service_double.by_path({'/compute/v2.1/': VERSION})
+    with practice(rest) as service:
+        assert keystone_double.cloud(service.url).compute_max() == '2.100'
+
+
+def rejecting(token):
+    """A service that does not take one token any more."""
+
+    def behaviour(request):
+        if request.headers['x-auth-token'] == token:
+            return Answer(401, {'error': {'message': 'expired'}})
+        return Answer(body={'fine': True})
+
+    return behaviour
+
+
+def test_a_read_with_a_token_that_ended_logs_in_again():
+    with practice(rejecting('token-1')) as service:
+        cloud = keystone_double.cloud(service.url)
+        assert cloud.compute.get('/x') == {'fine': True}
+    assert service.seen().count('POST /identity/v3/auth/tokens') == 2
+    assert service.seen().count('GET /compute/v2.1/x') == 2
+
+
+def test_a_write_with_a_token_that_ended_is_not_sent_again():
+    with practice(rejecting('token-1')) as service:
+        cloud = keystone_double.cloud(service.url)
+        with pytest.raises(errors.Unauthorized):
+            cloud.compute.write('POST', '/x', {})
+        assert service.seen().count('POST /compute/v2.1/x') == 1
+        # The caller may try again, with a new token.
+        assert cloud.compute.write('POST', '/x', {}).body == {'fine': True}
+
+
+@pytest.mark.parametrize('catalog', [{}, {'image': '/image'}])
+def test_a_catalog_without_nova(catalog):
+    with practice(nothing, catalog) as service:
+        cloud = keystone_double.cloud(service.url)
+        with pytest.raises(errors.RecoverError):
+            cloud.compute_max()
+
+
+def test_a_wrong_password():
+    body = {'error': {'code': 401, 'message': 'The request you have made '}}
+    refusing = service_double.always(status=401, body=body)
+    with service_double.serving(refusing) as service:
+        cloud = keystone_double.cloud(service.url)
+        for ask in (cloud.compute.present, lambda: cloud.compute.get('/x')):
+            with pytest.raises(errors.AuthFailed) as caught:
+                ask()
+            assert keystone_double.PASSWORD not in str(caught.value)
+
+
+def test_a_keystone_that_is_away():
+    cloud = keystone_double.cloud(service_double.refused_url())
+    with pytest.raises(errors.AuthFailed, match='refused'):
+        cloud.compute.write('POST', '/x')
+
+
+def test_a_keystone_that_hangs():
+    with service_double.serving(service_double.always(hang=True)) as service:
+        cloud = keystone_double.cloud(service.url, timeout=0.2)
+        with pytest.raises(errors.AuthFailed, match='no answer in time'):
+            cloud.compute_max()
+
+
+def test_the_key_is_the_same_for_every_account():
+    with practice(nothing, {'compute': '/v2.1/a-project'}) as service:
+        cloud = keystone_double.cloud(service.url)
+        url = service.url
+        assert cloud.key == f'{url}/identity/v3 RegionOne {url}/v2.1'
+
+
+def test_settings_are_ours_or_empty():
+    url = 'http://127.0.0.1:9'
+    assert keystone_double.cloud(url).settings() == {}
+    cloud = keystone_double.cloud(url, recover={'workers': '4'})
+    assert cloud.settings() == {'workers': '4'}
+    with pytest.raises(errors.BadSettings):
+        keystone_double.cloud(url, recover='oops').settings()
