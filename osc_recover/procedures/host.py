@@ -27,9 +27,11 @@ def recover_host(situation: Situation, request: Request) -> Plan:
     view = View(situation, request)
     _hosts_exist(view)
     _names_are_clear(view)
+    found = checks.of_hosts(view)
+    # A cell out of reach looks like an empty host.
+    _no_refusals(f for f in found if f.code == 'cell-down')
     if not view.servers:
         return _plan(view, (), ())
-    found = checks.of_hosts(view)
     _no_refusals(found)
     return _judged(view, found)
 
