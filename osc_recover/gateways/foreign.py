@@ -66,7 +66,9 @@ class Foreign:
         """A list of strings."""
         items = self._read(key, list, default)
         if not all(isinstance(item, str) for item in items):
-            raise odd(self.service, self.what, f'says that {key} is not all text')
+            raise odd(
+                self.service, self.what, f'says that {key} is not all text'
+            )
         return tuple(items)
 
     def words(self, key: str) -> dict[str, str]:
@@ -80,12 +82,12 @@ class Foreign:
 
     def numbers(self, key: str) -> dict[str, int]:
         """An object whose values are integers."""
-        inner = self.inner(key, {})
+        inner = self.inner(key)
         return {name: inner.number(name) for name in inner.data}
 
     def members(self, key: str) -> 'Iterator[tuple[str, Foreign]]':
         """An object whose values are objects."""
-        inner = self.inner(key, {})
+        inner = self.inner(key)
         for name in inner.data:
             yield name, inner.inner(name)
 

@@ -11,6 +11,7 @@ from osc_recover.gateways.chunks import chunks
 from osc_recover.gateways.foreign import Foreign
 
 MICROVERSION = '3.44'
+BAD_REQUEST = 400
 
 
 class Volumes:
@@ -53,9 +54,9 @@ class Volumes:
             )
             try:
                 found = [volume_from(volume) for volume in pages]
-            except errors.Forbidden:
-                raise
-            except errors.ApiRefused:
+            except errors.ApiRefused as exc:
+                if exc.status != BAD_REQUEST:
+                    raise
                 # A cinder that does not take the filter.
                 return
             yield from (v for v in found if v.id in wanted)

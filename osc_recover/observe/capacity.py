@@ -7,8 +7,7 @@ nova names a compute node's resource provider by the node's own uuid.
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 
-from osc_recover import errors, facts
-from osc_recover.gateways.api import Api
+from osc_recover import facts
 from osc_recover.gateways.cloud import Cloud
 from osc_recover.gateways.placement import Placement
 from osc_recover.observe.gathering import Future, Gathering
@@ -70,8 +69,9 @@ def ask(
 ) -> Room:
     """Ask what is held on the failed hosts, and wait for it."""
     nodes = {h.id: h.host for h in hypervisors}
+    placement = Placement(cloud.placement)
     failed = [node for node, host in nodes.items() if host in hosts]
-    answers = [crowd.ask(_held, cloud.placement, node) for node in failed]
+    answers = [crowd.ask(placement.allocations_of, node) for node in failed]
     held = tuple(
         allocation
         for answer in answers
@@ -79,10 +79,3 @@ def ask(
     )
     others = {n: host for n, host in nodes.items() if host not in hosts}
     return Room(cloud, held, others, crowd)
-
-
-def _held(api: Api, provider: str) -> Allocations:
-    try:
-        return Placement(api).allocations_of(provider)
-    except errors.Gone:
-        return ()

@@ -4,9 +4,8 @@
 import itertools
 from typing import Any
 
-from openstack.config.cloud_region import CloudRegion
-
 from keystoneauth1.identity import v3
+from openstack.config.cloud_region import CloudRegion
 
 from osc_recover.gateways.cloud import Cloud
 from tests.unit.service_double import Answer, Behaviour, Request
@@ -77,7 +76,5 @@ def cloud(url: str, timeout: float = 5, **config: Any) -> Cloud:
         'interface': 'public',
         **config,
     }
-    region = CloudRegion(
-        name='double', config=settings, auth_plugin=auth(url)
-    )
+    region = CloudRegion(name='double', config=settings, auth_plugin=auth(url))
     return Cloud(region, timeout=timeout)

@@ -54,7 +54,8 @@ def test_the_sentence_is_found_whoever_wrote_it(case):
             'os_compute_api:os-evacuate',
         ),
         (
-            'Policy does not allow placement:allocations:list to be performed.',
+            'Policy does not allow placement:allocations:list to be '
+            'performed.',
             'placement:allocations:list',
         ),
         ('(rule:get_agent) is disallowed by policy', 'get_agent'),
