@@ -8,13 +8,12 @@ is there; only a believed no leads to a (further) request.
 
 import concurrent.futures
 import contextlib
-import dataclasses
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from osc_recover import errors
+from osc_recover.effects import Control, Cut, Guard, Operation, Result
 from osc_recover.journal import Journal
 from osc_recover.plan import Lane, Phase, Plan, Step
 from osc_recover.runs import Event, State
@@ -22,71 +21,6 @@ from osc_recover.runs import Event, State
 _LOOK_AGAIN = 1.0  # seconds between two looks for a lost request's traces
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Result:
-    """What an operation tells: a sentence, the request's id, facts to keep."""
-
-    note: str = ''
-    request_id: str = ''
-    data: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-
-
-class Control:
-    """How a run is ended early: at once, or before the next effect."""
-
-    def __init__(self) -> None:
-        self._cut = threading.Event()
-        self._brake = ''
-
-    def cut(self) -> None:
-        """Leave every wait now; what is under way is found by a resume."""
-        self._cut.set()
-
-    def brake(self, reason: str) -> None:
-        """Begin no further effect; follow to the end what is under way."""
-        self._brake = self._brake or reason
-
-    @property
-    def braked(self) -> str:
-        """Why no further effect is begun, or ''."""
-        return self._brake
-
-    @property
-    def is_cut(self) -> bool:
-        """Whether the run was told to leave."""
-        return self._cut.is_set()
-
-    def wait(self, seconds: float) -> None:
-        """Pause; raises ``Cut`` as soon as the run is cut."""
-        if self._cut.wait(max(seconds, 0)):
-            raise Cut
-
-
-class Cut(Exception):
-    """A wait was left because the run was cut; nothing is known to be wrong."""
-
-
-class Operation(Protocol):
-    """A verb: how to ask for an effect, how to tell it, how to see its end."""
-
-    writes: bool
-    grace: float  # seconds that a request without an answer may be queued
-
-    def in_effect(self, step: Step, lost: bool = False) -> bool | None:
-        """Whether the effect is there or accepted; None: nobody can tell.
-
-        ``lost``: a request without an answer may be under way, so that a no
-        needs every trace to say so.
-        """
-
-    def apply(self, step: Step) -> Result:
-        """Bring the effect about, with one request."""
-
-    def follow(self, step: Step, control: Control) -> Result:
-        """Wait until the effect is complete and proven; raises StepFailed."""
-
-
-Guard = Callable[[str, str], None]  # (run, host); raises RunStopped
 Watcher = Callable[[Step, str, str], None]  # (step, state, note)
 
 
@@ -287,8 +221,8 @@ class Engine:
         if effect is None:
             raise _InDoubt(f'{lost.sentence}; nobody can tell if it happened')
         raise errors.StepFailed(
-            f'{lost.sentence}; {operation.grace:.0f} s later there is no trace '
-            'of it: it did not happen'
+            f'{lost.sentence}; {operation.grace:.0f} s later there is no '
+            'trace of it: it did not happen'
         ) from lost
 
     def _look(

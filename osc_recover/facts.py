@@ -32,7 +32,7 @@ class Service:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Hypervisor:
-    """One compute node (GET /os-hypervisors/detail); ironic has many a host."""
+    """One compute node (GET /os-hypervisors/detail); ironic has many."""
 
     id: str
     host: str
@@ -161,7 +161,7 @@ class Allocation:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Candidate:
-    """A provider that placement offers for a request; free = capacity - used."""
+    """A provider that placement offers; free is capacity less used."""
 
     provider: str
     host: str

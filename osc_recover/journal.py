@@ -127,8 +127,7 @@ class Journal:
         self._write(
             'INSERT INTO events (run, step, state, at, note, request_id, data)'
             ' VALUES (?, ?, ?, ?, ?, ?, ?)',
-            (run, step, str(state), event.at, note, request_id)
-            + (json.dumps(records.to_data(event.data)),),
+            (*_columns(run, event), json.dumps(records.to_data(event.data))),
         )
         return event
 
@@ -145,7 +144,8 @@ class Journal:
         """
         rows = self._read(
             'SELECT id, made, cloud, cloud_name, plan FROM runs'
-            ' WHERE id = ? OR substr(id, 1, ?) = ? ORDER BY id = ? DESC LIMIT 2',
+            ' WHERE id = ? OR substr(id, 1, ?) = ?'
+            ' ORDER BY id = ? DESC LIMIT 2',
             (name, len(name), name, name),
         )
         exact = [row for row in rows if row[0] == name]
@@ -170,7 +170,7 @@ class Journal:
             ' WHERE run = ? AND (? IS NULL OR step = ?) ORDER BY seq',
             (run, step, step),
         )
-        return [Event(*row[:5], data=json.loads(row[5])) for row in rows]
+        return [_event_of(row) for row in rows]
 
     def last(self, run: str, step: str) -> Event | None:
         """The newest event of a step, or None."""
@@ -230,8 +230,19 @@ def _grab(descriptor: int) -> bool:
     return True
 
 
+def _columns(run: str, event: Event) -> tuple[Any, ...]:
+    state = str(event.state)
+    return run, event.step, state, event.at, event.note, event.request_id
+
+
+def _event_of(row: tuple[Any, ...]) -> Event:
+    step, state, at, note, request_id, data = row
+    return Event(step, state, at, note, request_id, json.loads(data))
+
+
 def _run_of(row: tuple[Any, ...]) -> Run:
-    return Run(*row[:4], plan=records.load(Plan, row[4]))
+    name, made, cloud, cloud_name, plan = row
+    return Run(name, made, cloud, cloud_name, records.load(Plan, plan))
 
 
 def _prepare(path: pathlib.Path) -> None:

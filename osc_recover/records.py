@@ -31,7 +31,7 @@ def to_data(value: Any) -> Any:
 
 
 def dump(value: Any) -> str:
-    """One canonical JSON text a record, so that equal records are equal text."""
+    """One canonical JSON text: equal records are equal text."""
     return json.dumps(
         to_data(value), sort_keys=True, separators=(',', ':'), allow_nan=False
     )

@@ -10,7 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
 
 from osc_recover import errors, operations, settings
-from osc_recover.engine import Control, Engine, Watcher
+from osc_recover.checks.request import Request, Return
+from osc_recover.effects import Control
+from osc_recover.engine import Engine, Watcher
 from osc_recover.facts import Probe, Server, Service, Situation
 from osc_recover.gateways.cloud import Cloud
 from osc_recover.gateways.compute import Compute
@@ -19,11 +21,10 @@ from osc_recover.journal import Journal
 from osc_recover.observe import setup
 from osc_recover.observe import situation as observe
 from osc_recover.plan import Plan
-from osc_recover.checks.request import Request, Return
 from osc_recover.procedures import host as host_procedure
 from osc_recover.procedures import returning
 from osc_recover.records import from_data
-from osc_recover.runs import Run, State
+from osc_recover.runs import Event, Run, State
 
 _RUN_STATES = ('started', 'stopped', 'finished', 'ended')
 
@@ -70,9 +71,7 @@ class Recovery:
 
     # Plans
 
-    def host_request(
-        self, hosts: Sequence[str], **options: Any
-    ) -> Request:
+    def host_request(self, hosts: Sequence[str], **options: Any) -> Request:
         """A request with what the configuration says about the cloud."""
         return Request(
             hosts=tuple(hosts),
@@ -247,9 +246,7 @@ class Recovery:
     def _locked(self, run: Run) -> Iterator[None]:
         with contextlib.ExitStack() as locks:
             for host in sorted(run.plan.hosts):
-                locks.enter_context(
-                    self.journal.held(run.cloud, host, run.id)
-                )
+                locks.enter_context(self.journal.held(run.cloud, host, run.id))
             yield
 
     def _engine(self, run: Run, control: Control, watch: Watcher) -> Engine:
@@ -282,8 +279,7 @@ class Recovery:
         marks = [
             event.data
             for event in self.journal.events(run)
-            if event.step == f'force-down:{host}' and event.state == State.DONE
-            or event.state == 'evidence' and event.data.get('host') == host
+            if _is_mark(event, host)
         ]
         return str(marks[-1].get('updated_at', '')) if marks else ''
 
@@ -357,6 +353,12 @@ class Recovery:
         return False
 
 
+def _is_mark(event: Event, host: str) -> bool:
+    if event.state == 'evidence':
+        return bool(event.data.get('host') == host)
+    return event.step == f'force-down:{host}' and event.state == State.DONE
+
+
 def _request(plan: Plan) -> Request:
     request = from_data(Request, dict(plan.request))
     assert isinstance(request, Request)
@@ -377,4 +379,3 @@ def _who() -> Mapping[str, str]:
         return {'user': getpass.getuser()}
     except (KeyError, OSError):
         return {'user': '?'}
-

@@ -7,7 +7,7 @@ nova/compute/api.py (evacuate), in the order in which nova asks.
 
 from osc_recover.checks.finding import Finding, refuse, warn
 from osc_recover.checks.registry import check
-from osc_recover.checks.view import View, names
+from osc_recover.checks.view import View
 from osc_recover.facts import Server
 
 READY = {'active', 'stopped', 'error'}
@@ -31,7 +31,7 @@ DELETING = {'deleting', 'soft-deleting'}
 @check('excluded')
 def excluded(view: View, server: Server) -> Finding | None:
     """The operator left it out."""
-    if not names(server, view.request.exclude):
+    if not view.names(view.request.exclude, server):
         return None
     return refuse(
         'it was left out with --exclude',
@@ -174,7 +174,7 @@ def service_vm(view: View, server: Server) -> Finding | None:
     goes to ERROR.
     """
     owner = _owner(server)
-    if not owner or names(server, view.request.servers):
+    if not owner or view.names(view.request.servers, server):
         return None
     return refuse(
         f'it belongs to {owner}, which replaces its servers itself',

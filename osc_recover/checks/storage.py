@@ -3,7 +3,7 @@
 
 from osc_recover.checks.finding import Finding, note, refuse, warn
 from osc_recover.checks.registry import check
-from osc_recover.checks.view import View, names
+from osc_recover.checks.view import View
 from osc_recover.facts import Server, Volume
 
 SHARED = (
@@ -73,7 +73,7 @@ def data_loss(view: View, server: Server) -> Finding | None:
     if not loss or view.shared(server):
         return None
     accepted = view.request.accept_data_loss
-    if 'all' in accepted or names(server, accepted):
+    if 'all' in accepted or view.names(accepted, server):
         return warn('its local disks are made anew', loss=loss)
     return refuse(
         f'{loss} would be lost: made anew, as shared storage is not asserted',

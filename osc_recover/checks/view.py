@@ -7,7 +7,7 @@ in one pass and not in a thousand.
 
 import functools
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TypeVar
 
 from osc_recover.checks.request import Request
@@ -73,10 +73,21 @@ class View:
             return False
         return not server.pinned_zone or service.zone == server.pinned_zone
 
+    @functools.cached_property
+    def ids(self) -> frozenset[str]:
+        """The ids of every server on the hosts."""
+        return frozenset(server.id for server in self.all_servers)
+
+    def names(self, wanted: Collection[str], server: Server) -> bool:
+        """Whether a server is among ids and names; an id comes first."""
+        if server.id in wanted:
+            return True
+        return server.name in wanted and server.name not in self.ids
+
     def wanted(self, server: Server) -> bool:
         """Whether the request is about this server."""
         named = self.request.servers
-        return not named or names(server, named)
+        return not named or self.names(named, server)
 
     def shared(self, server: Server) -> bool:
         """Whether its disks were asserted to be on shared storage."""
@@ -171,11 +182,6 @@ class View:
     def _groups(self) -> dict[str, Group]:
         groups = self.situation.groups
         return {member: group for group in groups for member in group.members}
-
-
-def names(server: Server, wanted: Iterable[str]) -> bool:
-    """Whether a server is among ids and names."""
-    return server.id in wanted or server.name in wanted
 
 
 def can_take(service: Service) -> bool:

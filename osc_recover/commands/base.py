@@ -26,10 +26,15 @@ class Lister(command.Lister):
 
     # The token is fetched inside our own error boundary.
     auth_required: bool = False
-    required_scope = True
     columns: ClassVar[tuple[str, ...]] = ()
 
     status = 0
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """A parser that leaves the examples of the help as they are."""
+        parser: argparse.ArgumentParser = super().get_parser(prog_name)
+        parser.formatter_class = argparse.RawDescriptionHelpFormatter
+        return parser
 
     def run(self, parsed_args: argparse.Namespace) -> int:
         """Run, and exit as the rows say."""
@@ -44,7 +49,7 @@ class Lister(command.Lister):
                 self._log_in()
                 rows = [tuple(row) for row in self.rows(parsed_args)]
         except errors.RecoverError as exc:
-            rows = [self._refused(exc, parsed_args)]
+            rows = [tuple(self._refused(exc, parsed_args))]
         except KeyboardInterrupt:
             self.status = errors.INTERRUPTED
             self.say('interrupted; nothing was changed')
@@ -77,7 +82,8 @@ class Lister(command.Lister):
     @property
     def recover(self) -> Any:
         """The recovery of this cloud (made by the plugin)."""
-        return self.app.client_manager.recover
+        manager: Any = self.app.client_manager
+        return manager.recover
 
     def _refused(
         self, exc: errors.RecoverError, parsed_args: argparse.Namespace

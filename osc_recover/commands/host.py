@@ -25,7 +25,7 @@ COLUMNS = (
 
 
 class Carrier(base.Lister):
-    """Shows a plan, has it approved, carries it out, tells what became of it."""
+    """Shows a plan, has it approved, carries it out, tells its outcome."""
 
     columns = COLUMNS
 
@@ -125,8 +125,8 @@ class RecoverHost(_Recover):
     it is.  Every request is noted before it is sent; a run that was cut off
     is continued with 'openstack recover run resume'.
 
-    \b
-    Examples:
+    Examples::
+
       openstack recover host cmp-3 --fenced "power off seen in the BMC"
       openstack recover host cmp-3 --fence --yes -f json
       openstack recover host cmp-3 --fence --dry-run
@@ -134,7 +134,7 @@ class RecoverHost(_Recover):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """The options of section 4 of the design."""
-        parser: argparse.ArgumentParser = super().get_parser(prog_name)
+        parser = super().get_parser(prog_name)
         parser.add_argument('host', help='the failed compute host')
         parser.add_argument(
             '--server',
@@ -161,14 +161,14 @@ class RecoverServer(_Recover):
 
     As 'recover host' does it, for these servers only.
 
-    \b
-    Example:
+    Example::
+
       openstack recover server web-1 db-1 --fenced "rack 4 has no power"
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """The options of recover host, for servers."""
-        parser: argparse.ArgumentParser = super().get_parser(prog_name)
+        parser = super().get_parser(prog_name)
         parser.add_argument(
             'server', nargs='+', help='the servers to recover, names or IDs'
         )

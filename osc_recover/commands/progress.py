@@ -6,6 +6,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
+from osc_recover import outcome
 from osc_recover.outcome import Row
 from osc_recover.plan import Plan, Step
 
@@ -74,9 +75,14 @@ def show(title: str, rows: Sequence[Row], notes: Sequence[str]) -> None:
         shown.add_column(heading, overflow='fold')
     shown.add_column('Why', overflow='fold', ratio=1)
     for row in rows:
-        to = row.destination or ('scheduler' if row.state == 'planned' else '')
-        shown.add_row(row.name, row.kind, row.verdict, to, row.loss, row.reason)
+        cells = (row.name, row.kind, row.verdict, _to(row), row.loss)
+        shown.add_row(*cells, row.reason)
     out = console.Console(stderr=True)
     out.print(shown)
     for note in notes:
         out.print(f'note: {note}', markup=False, highlight=False)
+
+
+def _to(row: Row) -> str:
+    acts = row.state == outcome.PLANNED
+    return row.destination or ('scheduler' if acts else '')

@@ -3,7 +3,7 @@
 
 import argparse
 
-from osc_recover.commands import approval, host
+from osc_recover.commands import approval, base, host
 
 
 class RecoverReturn(host.Carrier):
@@ -14,14 +14,14 @@ class RecoverReturn(host.Carrier):
     enables the service, unless it had been disabled before.  What cannot be
     known without access to the host is 'unknown'.
 
-    \b
-    Example:
+    Example::
+
       openstack recover return cmp-3
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """A host, and --yes."""
-        parser: argparse.ArgumentParser = super().get_parser(prog_name)
+        parser = super().get_parser(prog_name)
         parser.add_argument('host', help='the repaired compute host')
         approval.add_options(parser)
         parser.add_argument(
@@ -31,7 +31,7 @@ class RecoverReturn(host.Carrier):
         )
         return parser
 
-    def rows(self, parsed_args: argparse.Namespace) -> host.base.Rows:
+    def rows(self, parsed_args: argparse.Namespace) -> base.Rows:
         """Plan, approve, carry out."""
         plan = self.recover.plan_return(parsed_args.host)
         if not plan.phases:

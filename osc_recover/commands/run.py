@@ -13,8 +13,8 @@ from osc_recover.runs import State
 class ListRuns(base.Lister):
     """List the runs in the journal, newest first
 
-    \b
-    Example:
+    Example::
+
       openstack recover run list -f json
     """
 
@@ -37,8 +37,8 @@ class ListRuns(base.Lister):
 class ShowRun(base.Lister):
     """Show the steps of a run and what became of them
 
-    \b
-    Example:
+    Example::
+
       openstack recover run show 4f2a9c01
     """
 
@@ -46,7 +46,7 @@ class ShowRun(base.Lister):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """A run."""
-        parser: argparse.ArgumentParser = super().get_parser(prog_name)
+        parser = super().get_parser(prog_name)
         _add_run(parser)
         return parser
 
@@ -70,7 +70,7 @@ class _Further(host.Carrier):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """A run, and --yes."""
-        parser: argparse.ArgumentParser = super().get_parser(prog_name)
+        parser = super().get_parser(prog_name)
         _add_run(parser)
         approval.add_options(parser)
         return parser
@@ -81,8 +81,8 @@ class StartRun(_Further):
 
     Refused when the cloud has changed since the plan was made.
 
-    \b
-    Example:
+    Example::
+
       openstack recover run start 4f2a9c01
     """
 
@@ -106,8 +106,8 @@ class ResumeRun(_Further):
 
     What is in effect is not done again: the cloud is asked first.
 
-    \b
-    Example:
+    Example::
+
       openstack recover run resume 4f2a9c01
     """
 
@@ -153,8 +153,8 @@ class ReportRun(base.Lister):
 
     Seconds, by the clock of the machine that keeps the journal.
 
-    \b
-    Example:
+    Example::
+
       openstack recover run report 4f2a9c01 -f csv
     """
 
@@ -170,7 +170,7 @@ class ReportRun(base.Lister):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """A run."""
-        parser: argparse.ArgumentParser = super().get_parser(prog_name)
+        parser = super().get_parser(prog_name)
         _add_run(parser)
         return parser
 
@@ -196,8 +196,8 @@ class SettleStep(base.Lister):
 
     For a step that is 'in-doubt': look at the cloud, then settle it.
 
-    \b
-    Example:
+    Example::
+
       openstack recover step settle 4f2a9c01 evacuate:1f0c... --not-done
     """
 
@@ -205,7 +205,7 @@ class SettleStep(base.Lister):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """A run, a step, and the answer."""
-        parser: argparse.ArgumentParser = super().get_parser(prog_name)
+        parser = super().get_parser(prog_name)
         _add_run(parser)
         parser.add_argument('step', help='the name of the step')
         answer = parser.add_mutually_exclusive_group(required=True)

@@ -15,8 +15,8 @@ class CheckSetup(base.Lister):
     Tries the token, the APIs and the rights, the journal and the fence
     devices; changes nothing.  Exits 0 when nothing is broken.
 
-    \b
-    Example:
+    Example::
+
       openstack recover setup check
     """
 

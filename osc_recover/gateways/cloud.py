@@ -114,7 +114,7 @@ class Cloud:
     def _api(self, service: str, name: str, version: str) -> Api:
         config = self._config
         adapter = ksa_adapter.Adapter(
-            session=self._session,
+            session=self.session,
             service_type=config.get_service_type(service),
             service_name=config.get_service_name(service),
             interface=config.get_interface(service),
@@ -124,7 +124,11 @@ class Cloud:
         return Api(adapter, name=name, version=version, timeout=self.timeout)
 
     @functools.cached_property
-    def _session(self) -> Any:
+    def session(self) -> Any:
+        """The session that every request goes through.
+
+        :raises errors.AuthFailed: when clouds.yaml does not give one
+        """
         try:
             session = self._config.get_session()
         except (

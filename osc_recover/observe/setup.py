@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Is all there that a recovery needs?  Each thing is tried, none is changed."""
+"""Is all there that a recovery needs?  Tried, and nothing changed."""
 
 from collections.abc import Callable, Iterator
 
 from osc_recover import errors
 from osc_recover.facts import Probe
-from osc_recover.gateways import microversions
+from osc_recover.gateways import identity, microversions
 from osc_recover.gateways.api import Api
 from osc_recover.gateways.cloud import Cloud
 from osc_recover.gateways.compute import Compute
@@ -50,7 +50,7 @@ def _broken(detail: str, fix: str) -> Probe:
 
 
 def _scope(cloud: Cloud) -> Probe:
-    scope = cloud.scope()
+    scope = identity.scope(cloud.session)
     roles = ', '.join(sorted(scope.roles)) or 'none'
     if not scope.project:
         return _broken(
@@ -110,22 +110,20 @@ def _others(cloud: Cloud) -> Iterator[tuple[str, Api, str]]:
 
 
 def _answers(api: Api, path: str) -> Probe:
-    if not api.present:
+    if not api.present():
         return Probe('', 'unused', 'not in the catalog', _CLIENT_FIX)
     api.get(path)
     return _ok('answers')
 
 
 def _masakari(cloud: Cloud) -> Probe:
-    if not cloud.instance_ha.present:
+    if not cloud.instance_ha.present():
         return Probe('', 'unused', 'not in the catalog')
     cloud.instance_ha.get('/segments')
     return _ok('answers; its hosts are refused unless on maintenance')
 
 
-def _journal(
-    settings: Settings, open_journal: Callable[[], object]
-) -> Probe:
+def _journal(settings: Settings, open_journal: Callable[[], object]) -> Probe:
     open_journal()
     return _ok(str(settings.journal_path))
 

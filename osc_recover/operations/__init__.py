@@ -5,7 +5,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Self
 
-from osc_recover.engine import Control, Guard, Operation
+from osc_recover.effects import Control, Guard, Operation
 from osc_recover.facts import Migration, Server, Service
 from osc_recover.gateways.cloud import Cloud
 from osc_recover.gateways.compute import Compute
@@ -115,6 +115,5 @@ class _Lists:
         return {
             service.host: service
             for service in self.compute.services()
-            if service.host in self.hosts
-            and service.binary == 'nova-compute'
+            if service.host in self.hosts and service.binary == 'nova-compute'
         }

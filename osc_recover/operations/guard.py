@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Right before an effect: is the failed host still dead, the run still ours?"""
+"""Right before an effect: is the host still dead, the run still ours?"""
 
 from collections.abc import Callable
 
 from osc_recover import errors, markers
-from osc_recover.engine import Control
+from osc_recover.effects import Control
 from osc_recover.facts import Service
 from osc_recover.operations.watch import Shared
 

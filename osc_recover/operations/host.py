@@ -4,7 +4,7 @@
 from typing import Protocol
 
 from osc_recover import errors
-from osc_recover.engine import Control, Result
+from osc_recover.effects import Control, Result
 from osc_recover.plan import Step
 
 

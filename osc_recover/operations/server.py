@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from osc_recover import errors
-from osc_recover.engine import Control, Result
+from osc_recover.effects import Control, Result
 from osc_recover.facts import Migration, Port, Server, Volume
 from osc_recover.gateways.compute import Compute
 from osc_recover.gateways.network import Network
@@ -160,7 +160,7 @@ class ResetState:
     def in_effect(self, step: Step, lost: bool = False) -> bool:
         """Whether it is in error, or has left the host already."""
         server = _server(self._compute, step.target)
-        return server.vm_state == step.args['state']
+        return bool(server.vm_state == step.args['state'])
 
     def apply(self, step: Step) -> Result:
         """One os-resetState."""
@@ -354,7 +354,7 @@ def _arrived(record: Migration) -> Result:
 
 
 def _is_away(step: Step, server: Server) -> bool:
-    return server.host != step.args['source']
+    return bool(server.host != step.args['source'])
 
 
 def _moved(server: Server) -> Result:

@@ -2,7 +2,7 @@
 """The compute service of a host: out of service for a run, and back."""
 
 from osc_recover import errors, markers
-from osc_recover.engine import Control, Result
+from osc_recover.effects import Control, Result
 from osc_recover.facts import Service
 from osc_recover.gateways.compute import Compute
 from osc_recover.plan import Step

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from osc_recover import errors
-from osc_recover.engine import Control, Cut
+from osc_recover.effects import Control, Cut
 
 T = TypeVar('T')
 

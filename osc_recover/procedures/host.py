@@ -95,11 +95,10 @@ def _hosts_exist(view: View) -> None:
 def _names_are_clear(view: View) -> None:
     """Each name must mean one server here: a typo must not move another."""
     request = view.request
-    ids = {s.id for s in view.all_servers}
     called = Counter(s.name for s in view.all_servers)
-    asked = (*request.servers, *request.exclude, *request.accept_data_loss)
-    for name in asked:
-        if name in ids or (name == 'all' and name not in request.servers):
+    losing = (name for name in request.accept_data_loss if name != 'all')
+    for name in (*request.servers, *request.exclude, *losing):
+        if name in view.ids:
             continue
         if called[name] > 1:
             raise errors.UnknownServer(name, _called(view, name))

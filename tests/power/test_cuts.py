@@ -11,7 +11,8 @@ import tempfile
 import pytest
 
 from osc_recover import facts, operations, records
-from osc_recover.engine import Control, Engine
+from osc_recover.effects import Control
+from osc_recover.engine import Engine
 from osc_recover.procedures import host, returning
 from tests.power.world import Fuse, FusedJournal, PowerLoss, World
 

@@ -55,7 +55,7 @@ class World:
         self.fuse = Fuse()
         self.asked = Counter()
         self.together = []  # servers under way, at each request
-        self.on = {host: True for host in situation.hosts}
+        self.on = dict.fromkeys(situation.hosts, True)
         self._lock = threading.RLock()
         self._services = {s.host: s for s in situation.services}
         self._servers = {s.id: s for s in situation.servers}

@@ -6,7 +6,8 @@ import threading
 import pytest
 
 from osc_recover import errors
-from osc_recover.engine import Engine, Result
+from osc_recover.effects import Result
+from osc_recover.engine import Engine
 from osc_recover.journal import Journal
 from osc_recover.plan import Lane, Phase, Plan, Step
 from osc_recover.runs import State

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from osc_recover import errors
-from osc_recover.engine import Control, Cut
+from osc_recover.effects import Control, Cut
 from osc_recover.operations.watch import Shared
 
 
