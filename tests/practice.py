@@ -241,10 +241,14 @@ class Practice:
         self.sdk.block_storage.wait_for_status(made, 'in-use', interval=0.3)
         return str(made.id)
 
-    def group(self, name: str, policy: str = 'anti-affinity') -> str:
-        """A server group; returns its id."""
-        body = {'server_group': {'name': name, 'policy': policy}}
-        made = self.call('POST', '/os-server-groups', body)
+    def group(
+        self, name: str, policy: str = 'anti-affinity', most: int = 0
+    ) -> str:
+        """A server group; ``most`` members may share a host; its id."""
+        body: dict[str, Any] = {'name': name, 'policy': policy}
+        if most:
+            body['rules'] = {'max_server_per_host': most}
+        made = self.call('POST', '/os-server-groups', {'server_group': body})
         return str(made['server_group']['id'])
 
     def action(self, server: str, **body: Any) -> None:
@@ -304,7 +308,7 @@ _PASSING = ('BUILD', 'REBUILD', 'ACTIVE', 'SHUTOFF', 'REBOOT')
 
 def fleet(practice: Practice, host: str) -> dict[str, str]:
     """The servers of the demo, one of each kind; name -> id."""
-    group = practice.group('demo-anti')
+    group = practice.group('demo-anti', most=2)
     image = practice.boot(['image-1', 'image-2', 'stopped-1', 'data-1'], host)
     anti = practice.boot(['anti-1', 'anti-2'], host, group=group)
     volume = practice.boot(['volume-1'], host, volume=True)
