@@ -109,17 +109,18 @@ def _finish(
     cloud: Cloud, first: _First, named: tuple[str, ...], crowd: Gathering
 ) -> facts.Situation:
     nova = Compute(cloud.compute)
+    # What others wait for goes first, and what there is most of last.
+    room = capacity.ask(cloud, first.hosts, first.hypervisors.result(), crowd)
     servers = distinct(first.servers)
-    details = [s for s in servers if not named or s.id in named]
-    evacuations = ask_evacuations(nova, details, crowd)
-    shares = ask_shares(cloud, first.newest, details, crowd)
+    offered = room.ask_candidates(servers)
     ports = crowd.ask(_ports, cloud, servers)
     volumes = crowd.ask(_volumes, cloud, servers)
     images = crowd.ask(_images, cloud, servers)
-    room = capacity.ask(cloud, first.hosts, first.hypervisors.result(), crowd)
     known_groups = first.groups.result()
     strangers = groups.ask_strangers(nova, known_groups, servers, crowd)
-    offered = room.ask_candidates(servers)
+    details = [s for s in servers if not named or s.id in named]
+    evacuations = ask_evacuations(nova, details, crowd)
+    shares = ask_shares(cloud, first.newest, details, crowd)
     return facts.Situation(
         hosts=first.hosts,
         compute_max=first.newest,
