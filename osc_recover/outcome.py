@@ -9,6 +9,11 @@ from osc_recover.runs import Event
 
 PLANNED, LEFT, RECOVERED, FAILED = 'planned', 'left', 'recovered', 'failed'
 IN_DOUBT, UNDER_WAY, NOT_BEGUN = 'in-doubt', 'under way', 'not begun'
+RETURNED, CHECKED = 'returned', 'checked'
+GOOD = (RECOVERED, RETURNED, CHECKED)
+
+# Procedure -> how its success is called, and what it does not act on.
+_WORDS = {'host': (RECOVERED, LEFT), 'return': (RETURNED, CHECKED)}
 
 _RESUME = 'openstack recover run resume {run}'
 
@@ -30,8 +35,9 @@ class Row:
 
 def planned(plan: Plan) -> list[Row]:
     """The rows of a plan that was not begun."""
+    _, left = _words(plan)
     return [
-        _row(verdict, PLANNED if verdict.act else LEFT)
+        _row(verdict, PLANNED if verdict.act else left)
         for verdict in plan.verdicts
     ]
 
@@ -41,10 +47,17 @@ def outcomes(run: str, plan: Plan, events: Iterable[Event]) -> list[Row]:
     last = newest(events)
     lanes = {lane.name: lane for lane in plan.lanes()}
     stopped = _stopped(plan, last)
+    done, left = _words(plan)
     return [
-        _outcome(run, verdict, lanes.get(verdict.server), last, stopped)
+        _outcome(run, verdict, lanes[verdict.server], last, stopped, done)
+        if verdict.act
+        else _row(verdict, left)
         for verdict in plan.verdicts
     ]
+
+
+def _words(plan: Plan) -> tuple[str, str]:
+    return _WORDS.get(plan.procedure, _WORDS['host'])
 
 
 def newest(events: Iterable[Event]) -> dict[str, Event]:
@@ -66,18 +79,17 @@ def _stopped(plan: Plan, last: Mapping[str, Event]) -> str:
 def _outcome(
     run: str,
     verdict: Verdict,
-    lane: Lane | None,
+    lane: Lane,
     last: Mapping[str, Event],
     stopped: str,
+    done: str,
 ) -> Row:
-    if lane is None:
-        return _row(verdict, LEFT)
     events = [last[s.name] for s in lane.steps if s.name in last]
     places = [str(e.data['destination']) for e in events if _has_place(e)]
     place = places[-1] if places else verdict.destination
     resume = _RESUME.format(run=run)
     if len(events) == len(lane.steps) and _all_done(events):
-        return _row(verdict, RECOVERED, place, _notes(verdict, events), '')
+        return _row(verdict, done, place, _notes(verdict, events), '')
     if not events or events[-1].state == 'done':
         return _row(verdict, NOT_BEGUN, place, stopped, resume)
     return _unfinished(run, verdict, events[-1], place)

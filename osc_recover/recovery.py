@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
 
-from osc_recover import errors, operations, settings
+from osc_recover import errors, markers, operations, settings
 from osc_recover.checks.request import Request, Return
 from osc_recover.effects import Control
 from osc_recover.engine import Engine, Watcher
@@ -104,7 +104,22 @@ class Recovery:
         self._check_switches(request)
         facts = observe.situation(self.cloud, request.hosts)
         self._check_hosts(facts)
+        request = self._with_own_run(facts, request)
         return host_procedure.recover_host(facts, request)
+
+    def _with_own_run(self, facts: Situation, request: Request) -> Request:
+        """Let a new run take over from a run of ours that has ended."""
+        for service in map(facts.service, request.hosts):
+            marked = markers.run_in(service.disabled_reason) if service else ''
+            if marked and not request.take_over and self._has_ended(marked):
+                return dataclasses.replace(request, take_over=marked)
+        return request
+
+    def _has_ended(self, name: str) -> bool:
+        try:
+            return self.state(self.run(name)) in ('finished', 'failed')
+        except (errors.UnknownRun, errors.WrongCloud):
+            return False
 
     def _check_switches(self, request: Request) -> None:
         agents = self._agents()
@@ -142,6 +157,10 @@ class Recovery:
             was_enabled=_was_enabled(mine),
         )
         return returning.return_host(facts, request)
+
+    def return_refusal(self, plan: Plan) -> errors.Refused | None:
+        """Why a plan to return a host has no steps; None: none are needed."""
+        return returning.refusal(plan)
 
     def _is_alive(self, host: str, seen: str) -> bool:
         """Wait for a heartbeat: the record changes while we look at it."""

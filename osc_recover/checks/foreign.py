@@ -108,7 +108,7 @@ def cold_migrating(view: View, server: Server) -> Finding | None:
     return refuse(
         'it was being migrated or resized: its disks may be half moved',
         'look for <instances_path>/'
-        f'{server.id}_resize and put it back; then '
+        f'{server.id}_resize and put it back; '
         + _close(rows[0], 'when the disks are in place'),
         _row(rows[0]),
     )
@@ -145,8 +145,6 @@ def _close(row: Migration, when: str) -> str:
 
 
 def _row(row: Migration) -> str:
-    return f'migration {row.id}, {row.type} {row.status} since {_when(row)}'
-
-
-def _when(row: Migration) -> str:
-    return row.updated_at or row.created_at or 'an unknown time'
+    when = row.updated_at or row.created_at
+    since = f' since {when}' if when else ''
+    return f'migration {row.id}, {row.type} {row.status}{since}'

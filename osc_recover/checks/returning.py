@@ -23,32 +23,36 @@ def open_evacuations(
     situation: Situation, request: Return
 ) -> Iterator[Finding]:
     """nova refuses "up" while a done row exists (LP 1922053)."""
-    start = 'restart' if request.alive else 'start'
-    here = {s.id for s in situation.servers if s.host == request.host}
-    for row in situation.migrations:
-        if _open(row, request.host) and row.server not in here:
+    start = _start(situation, request)
+    here = _here(situation, request)
+    for row in _open(situation, request):
+        if row.server not in here:
             yield refuse(
                 f'evacuation {row.id} of server {row.server} to '
                 f'{row.destination or "nowhere yet"} is {row.status}, not '
                 'completed',
-                f'{start} nova-compute on {request.host} first: it removes '
-                'the guests that were evacuated and completes the records',
+                f'{start}: it removes the guests that were evacuated and '
+                'completes the records',
             )
 
 
 @check('evacuated-back', 'return')
 def evacuated_back(situation: Situation, request: Return) -> Iterator[Finding]:
     """A starting nova-compute never asks where the server is now."""
-    here = {s.id for s in situation.servers if s.host == request.host}
-    for row in situation.migrations:
-        if _open(row, request.host) and row.server in here:
-            yield refuse(
-                f'evacuation {row.id} of server {row.server} is '
-                f'{row.status}, and nova says that the server is here: the '
-                'next start of nova-compute destroys its guest',
-                'do not start or restart nova-compute; find out where the '
-                f'guest runs; if it belongs here, {close(row)}',
-            )
+    for row in _traps(situation, request):
+        ended = row.status == 'done'
+        yield refuse(
+            f'evacuation {row.id} of server {row.server} is {row.status}, '
+            'and nova says that the server is here: the next start of '
+            'nova-compute destroys its guest',
+            'do not start or restart nova-compute; '
+            + (
+                f'find out where the guest runs; if it is here, {close(row)}'
+                if ended
+                else 'wait until the evacuation has ended; if nobody is '
+                f'working on it, {close(row)}'
+            ),
+        )
 
 
 @check('double-allocation', 'return')
@@ -57,27 +61,27 @@ def double_allocation(
 ) -> Iterator[Finding]:
     """Room that is held here for servers that are elsewhere."""
     own = {h.id for h in situation.hypervisors if h.host == request.host}
-    holders = _holders(situation, request.host)
+    holders = _holders(situation, request)
     for held in situation.allocations:
         if held.provider in own and held.consumer not in holders:
             yield refuse(
                 f'{_who(situation, held.consumer)} holds room on '
                 f'{request.host} and is not there',
-                'a start of nova-compute lets go what was evacuated; for the '
-                'rest: nova-manage placement audit --verbose, openstack '
+                f'{_start(situation, request)}: it lets go of what was '
+                'evacuated; for the rest: nova-manage placement audit --verbose, openstack '
                 'resource provider allocation unset --provider '
-                f'{held.provider} {held.consumer}',
+                f'{held.provider} <consumer>',
             )
 
 
 @check('no-heartbeat', 'return')
-def no_heartbeat(_situation: Situation, request: Return) -> Finding | None:
+def no_heartbeat(situation: Situation, request: Return) -> Finding | None:
     """A service that does not report must not be announced as up."""
     if request.alive:
         return None
     return refuse(
         f'no heartbeat of nova-compute on {request.host} was seen',
-        f'start nova-compute on {request.host}, then try again',
+        f'{_start(situation, request)}, then try again',
     )
 
 
@@ -106,28 +110,48 @@ def foreign_reason(situation: Situation, request: Return) -> Finding | None:
     return warn(f'{request.host} {said}; it is enabled now', '', reason)
 
 
-def _open(row: Migration, host: str) -> bool:
-    return (
-        row.type == 'evacuation' and row.source == host and row.status in OPEN
-    )
+def _open(situation: Situation, request: Return) -> list[Migration]:
+    return [
+        row
+        for row in situation.migrations
+        if row.type == 'evacuation'
+        and row.source == request.host
+        and row.status in OPEN
+    ]
 
 
-def _holders(situation: Situation, host: str) -> set[str]:
+def _here(situation: Situation, request: Return) -> set[str]:
+    return {s.id for s in situation.servers if s.host == request.host}
+
+
+def _traps(situation: Situation, request: Return) -> list[Migration]:
+    here = _here(situation, request)
+    return [row for row in _open(situation, request) if row.server in here]
+
+
+def _start(situation: Situation, request: Return) -> str:
+    verb = 'restart' if request.alive else 'start'
+    start = f'{verb} nova-compute on {request.host}'
+    if not _traps(situation, request):
+        return start
+    return f'settle the evacuations of servers that are here, then {start}'
+
+
+def _holders(situation: Situation, request: Return) -> set[str]:
     """Who may hold room on a host: its servers, and moves under way."""
-    servers = {s.id for s in situation.servers if s.host == host}
     moves = {
         row.uuid
         for row in situation.migrations
         if row.status not in ENDED and row.type != 'evacuation'
     }
-    return servers | moves
+    return _here(situation, request) | moves
 
 
 def _who(situation: Situation, consumer: str) -> str:
     for row in situation.migrations:
         if row.uuid == consumer:
             return (
-                f'migration {row.id} ({row.type} {row.status}) of server '
-                f'{row.server}'
+                f'consumer {consumer}, migration {row.id} ({row.type} '
+                f'{row.status}) of server {row.server},'
             )
-    return f'server {consumer}'
+    return f'consumer {consumer}'

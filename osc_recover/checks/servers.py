@@ -178,8 +178,7 @@ def service_vm(view: View, server: Server) -> Finding | None:
         return None
     return refuse(
         f'it belongs to {owner}, which replaces its servers itself',
-        _SERVICES[owner].format(server.id)
-        + f'; or name it: --server {server.id}',
+        f'{_failover(owner, server)}; or name it: --server {server.id}',
         flag='--server',
     )
 
@@ -199,19 +198,23 @@ def reset_state(view: View, server: Server) -> Finding | None:
     )
 
 
-_SERVICES = {
-    'octavia': 'openstack loadbalancer failover the load balancer of '
-    'amphora server {}',
-    'trove': 'look at its database instance with openstack database '
-    'instance list --all-projects (server {})',
-}
+AMPHORA = 'amphora-'  # and the amphora's id
 
 
 def _owner(server: Server) -> str:
-    if server.name.startswith('amphora-'):
+    if server.name.startswith(AMPHORA):
         return 'octavia'
     marks = ' '.join((*server.tags, *server.metadata)).lower()
-    return next((name for name in _SERVICES if name in marks), '')
+    return next((n for n in ('octavia', 'trove') if n in marks), '')
+
+
+def _failover(owner: str, server: Server) -> str:
+    if owner == 'trove':
+        return 'find its database with openstack database instance list'
+    if server.name.startswith(AMPHORA):
+        amphora = server.name.removeprefix(AMPHORA)
+        return f'openstack loadbalancer amphora failover {amphora}'
+    return 'openstack loadbalancer failover, for its load balancer'
 
 
 def _image_property(view: View, server: Server, name: str) -> str:

@@ -7,8 +7,8 @@ from osc_recover.checks.view import View
 from osc_recover.facts import Server, Volume
 
 SHARED = (
-    'recover: shared_storage in clouds.yaml, if the disks of instances '
-    'are on Ceph or NFS'
+    'if the disks of instances are on Ceph or NFS, recover: shared_storage '
+    'in clouds.yaml'
 )
 
 
@@ -19,10 +19,11 @@ def backend_on_host(view: View, host: str) -> Finding | None:
     if not volumes:
         return None
     return warn(
-        f'a cinder backend was on {host}: {len(volumes)} volumes of its '
-        'servers are out of reach until it is back',
+        f'a cinder backend was on {host}: its volumes are out of reach until '
+        'it is back',
         'bring that cinder-volume and its storage back first',
-        ', '.join(volumes[:3]) + (' …' if len(volumes) > 3 else ''),
+        ', '.join(volumes[:3])
+        + (f' and {len(volumes) - 3} more' if len(volumes) > 3 else ''),
     )
 
 
@@ -77,7 +78,7 @@ def data_loss(view: View, server: Server) -> Finding | None:
         return warn('its local disks are made anew', loss=loss)
     return refuse(
         f'{loss} would be lost: made anew, as shared storage is not asserted',
-        f'--accept-data-loss {server.id}; or {SHARED}',
+        f'--accept-data-loss {server.id}; or, {SHARED}',
         flag='--accept-data-loss',
     )
 

@@ -65,12 +65,12 @@ class Carrier(base.Lister):
         """What the journal says became of a run."""
         events = self.recover.journal.events(run.id)
         rows = outcome.outcomes(run.id, run.plan, events)
-        wrong = [row for row in rows if row.state != outcome.RECOVERED]
+        wrong = [row for row in rows if row.state not in outcome.GOOD]
         if wrong and not self.status:
             self.status = errors.FAILED
         if wrong:
             self.say(
-                f'{len(wrong)} of {len(rows)} are not recovered; '
+                f'{len(wrong)} of {len(rows)} are not done; '
                 f'openstack recover run resume {run.id}'
             )
         return [base.values(row) for row in rows]

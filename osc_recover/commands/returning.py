@@ -4,6 +4,7 @@
 import argparse
 
 from osc_recover.commands import approval, base, host
+from osc_recover.plan import Plan
 
 
 class RecoverReturn(host.Carrier):
@@ -35,11 +36,20 @@ class RecoverReturn(host.Carrier):
         """Plan, approve, carry out."""
         plan = self.recover.plan_return(parsed_args.host)
         if not plan.phases:
-            self.tell(plan)
-            return self.planned_rows(plan)
+            return self._nothing(plan)
         run = self.recover.store(plan)
         self.tell(plan)
         if parsed_args.dry_run:
             return self.planned_rows(plan)
         approval.ask(run, parsed_args.yes)
         return self.carry_out(run)
+
+    def _nothing(self, plan: Plan) -> base.Rows:
+        self.tell(plan)
+        refusal = self.recover.return_refusal(plan)
+        if refusal is None:
+            self.say(f'{plan.hosts[0]} is up and in service: nothing to do')
+        else:
+            self.status = refusal.exit_status
+            self.say(str(refusal))
+        return self.planned_rows(plan)

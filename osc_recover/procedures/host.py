@@ -70,7 +70,7 @@ def _notes(view: View, of_hosts: Iterable[Finding]) -> tuple[str, ...]:
     ]
     others = len(view.all_servers) - len(view.servers)
     if others:
-        said.append(f'{others} other servers of the host were not named')
+        said.append(f'other servers there, not named: {others}')
     return (*said, *view.situation.gaps)
 
 

@@ -5,6 +5,7 @@ The verdicts of this plan are its checks: ``server`` is the host, ``name`` what
 was looked at, ``code`` one of 'ok', 'open' and 'unknown'.
 """
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 
 from osc_recover import checks, errors, markers, records
@@ -40,11 +41,12 @@ def return_host(situation: Situation, request: Return) -> Plan:
     found = checks.of_return(situation, request)
     rows = tuple(_row(situation, request, name, found) for name in ROWS)
     blocked = any(row.code == OPEN for row in rows)
+    phases = () if blocked else _phases(service, request)
     return Plan(
         procedure='return',
         hosts=(request.host,),
-        phases=() if blocked else _phases(service, request),
-        verdicts=rows,
+        phases=phases,
+        verdicts=tuple(_acting(row, bool(phases)) for row in rows),
         notes=situation.gaps,
         request=records.to_data(request),
     )
@@ -60,6 +62,11 @@ def refusal(plan: Plan) -> errors.Refused | None:
         advice='; '.join(row.way_out for row in rows),
         why='not-ready',
     )
+
+
+def _acting(row: Verdict, going: bool) -> Verdict:
+    # The service is all that is acted on; the other rows only look.
+    return dataclasses.replace(row, act=going and row.name == 'service')
 
 
 def _phases(service: Service, request: Return) -> tuple[Phase, ...]:
@@ -89,7 +96,7 @@ def _row(
         name=name,
         kind='',
         code=code,
-        act=name == 'service' and code == OK,
+        act=False,
         reason='; '.join(f.text for f in mine) or _said(situation, name, code),
         way_out=_once(f.way_out for f in mine) or _ask(request, name, code),
     )
@@ -125,8 +132,6 @@ def _said(situation: Situation, name: str, code: str) -> str:
 def _ask(request: Return, name: str, code: str) -> str:
     if code == OK:
         return ''
-    if name == 'allocations':
-        return f'openstack recover audit, once {request.host} reports'
     return _LOOK[name].format(host=request.host)
 
 
@@ -135,7 +140,11 @@ def _once(texts: Iterable[str]) -> str:
 
 
 _LOOK = {
-    'duplicate guests': 'openstack recover instance list --host {host}',
-    'ids': 'openstack recover ownership check {host}',
-    'iSCSI sessions': 'openstack recover session list {host}',
+    'allocations': 'look at openstack resource provider show --allocations '
+    '<node of {host}>',
+    'duplicate guests': 'compare virsh list --all on {host} with openstack '
+    'server list --all-projects --host {host}',
+    'ids': 'compare id nova; id libvirt-qemu (or qemu) on {host} with '
+    'another host',
+    'iSCSI sessions': 'look at iscsiadm -m session on {host}',
 }
