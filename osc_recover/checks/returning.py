@@ -68,8 +68,9 @@ def double_allocation(
                 f'{_who(situation, held.consumer)} holds room on '
                 f'{request.host} and is not there',
                 f'{_start(situation, request)}: it lets go of what was '
-                'evacuated; for the rest: nova-manage placement audit --verbose, openstack '
-                'resource provider allocation unset --provider '
+                'evacuated; for the rest: nova-manage placement audit '
+                '--verbose, openstack resource provider allocation unset '
+                '--provider '
                 f'{held.provider} <consumer>',
             )
 

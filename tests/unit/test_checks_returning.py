@@ -40,6 +40,19 @@ def test_nova_compute_must_not_start_where_it_would_destroy_a_guest():
     assert not findings('return', 'open-evacuations', situation, returned())
 
 
+def test_no_row_advises_a_start_that_would_destroy_a_guest():
+    situation = cloud(migrations=(row(status='done'),))
+    alone = returned(alive=False)
+    (found,) = findings('return', 'no-heartbeat', situation, alone)
+    assert found.way_out.startswith('settle the evacuations')
+
+
+def test_an_evacuation_under_way_is_waited_for():
+    situation = cloud(migrations=(row(status='pre-migrating'),))
+    (found,) = findings('return', 'evacuated-back', situation, returned())
+    assert 'wait until the evacuation has ended' in found.way_out
+
+
 def test_a_resize_that_waits_holds_its_room_rightly():
     resize = row(type='resize', status='finished')
     situation = cloud(migrations=(resize,), allocations=(held('m-7'),))

@@ -85,8 +85,7 @@ def test_many_volumes_are_counted_and_not_all_listed():
     (found,) = findings(
         'host', 'volume-backend-on-host', cloud(volumes=several), asked()
     )
-    assert '9 volumes' in found.what
-    assert found.evidence == 'v0, v1, v2 …'
+    assert found.evidence == 'v0, v1, v2 and 6 more'
 
 
 def test_a_volume_in_error_names_its_repair():

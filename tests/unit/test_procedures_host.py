@@ -210,7 +210,7 @@ def test_a_server_without_room_takes_none():
 def test_named_servers_alone_are_judged():
     plan = planned(server(), server('s2'), request=asked(servers=('web-s2',)))
     assert [v.server for v in plan.verdicts] == ['s2']
-    assert '1 other servers of the host were not named' in plan.notes
+    assert 'other servers there, not named: 1' in plan.notes
 
 
 def test_gaps_and_warnings_of_the_host_are_notes():

@@ -162,7 +162,7 @@ def attempt(situation, request):
 def for_plans(test):
     """Run a test with many a situation, a request and their plan."""
 
-    @hypothesis.settings(max_examples=120, deadline=None)
+    @hypothesis.settings(max_examples=60, deadline=None)
     @hypothesis.given(cases())
     def run(case):
         plan = attempt(*case)
@@ -174,7 +174,7 @@ def for_plans(test):
     return run
 
 
-@hypothesis.settings(max_examples=120, deadline=None)
+@hypothesis.settings(max_examples=60, deadline=None)
 @hypothesis.given(cases())
 def test_a_refusal_says_why_and_the_way_out(case):
     refusal = attempt(*case)
@@ -298,7 +298,7 @@ def test_the_order_in_which_servers_are_told_is_no_matter(
     assert recover_host(turned, request) == plan
 
 
-@hypothesis.settings(max_examples=120, deadline=None)
+@hypothesis.settings(max_examples=60, deadline=None)
 @hypothesis.given(clouds(), clouds())
 def test_two_plans_differ_in_words_if_they_differ_in_deed(one, two):
     request = asked(accept_data_loss=('all',), reset_state=True)

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Write the golden plans anew: ``python -m tests.golden.regenerate``.
+
+Each file of plans/<procedure>/ is a case: ``about`` says what it shows,
+``facts`` and ``request`` go in (fields left out have their defaults), and
+``plan``, or ``refused``, comes out.  To add a case, write a file with the
+first three and run this.  Read the diff: every line of it is a change in what
+operators' clouds will be told to do.
+"""
+
+import json
+import pathlib
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from osc_recover import errors, facts, records
+from osc_recover.checks.request import Request, Return
+from osc_recover.plan import Plan
+from osc_recover.procedures.host import recover_host
+from osc_recover.procedures.returning import return_host
+
+PLANS = pathlib.Path(__file__).parent / 'plans'
+PROCEDURES: Mapping[str, tuple[type, Callable[[Any, Any], Plan]]] = {
+    'host': (Request, recover_host),
+    'return': (Return, return_host),
+}
+INPUT = ('about', 'facts', 'request')
+
+
+def cases() -> list[pathlib.Path]:
+    """Every golden file."""
+    return sorted(PLANS.glob('*/*.json'))
+
+
+def case(path: pathlib.Path) -> dict[str, Any]:
+    """A golden file, with what comes out made anew."""
+    given = json.loads(path.read_text())
+    kind, procedure = PROCEDURES[path.parent.name]
+    situation = records.from_data(facts.Situation, given['facts'])
+    request = records.from_data(kind, given['request'])
+    return {
+        **{name: given[name] for name in INPUT},
+        **outcome(procedure, situation, request),
+    }
+
+
+def outcome(
+    procedure: Callable[[Any, Any], Plan],
+    situation: facts.Situation,
+    request: Any,
+) -> dict[str, Any]:
+    """The plan as data, or the refusal in its parts."""
+    try:
+        return {'plan': records.to_data(procedure(situation, request))}
+    except errors.RecoverError as refusal:
+        return {
+            'refused': {
+                'code': refusal.code,
+                'sentence': refusal.sentence,
+                'way_out': refusal.way_out,
+            }
+        }
+
+
+def text(case: Mapping[str, Any]) -> str:
+    """A case as it stands in its file."""
+    return json.dumps(case, indent=1, ensure_ascii=False) + '\n'
+
+
+def main() -> int:
+    """Rewrite what differs, and name it."""
+    for path in cases():
+        fresh = text(case(path))
+        if path.read_text() != fresh:
+            path.write_text(fresh)
+            print(path.relative_to(PLANS))
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
