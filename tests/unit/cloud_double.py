@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A whole cloud on loopback, from answers recorded in a practice cloud."""
+"""A whole cloud on loopback, from answers recorded in the practice cloud.
+
+It had just evacuated s1 from cmp1 to cmp3; s1 was put back in the recording.
+The answers of masakari, which that cloud lacks, are written by hand.
+"""
 
 import contextlib
 import json

@@ -11,8 +11,9 @@ from tests.unit import cloud_double, keystone_double, service_double
 from tests.unit.service_double import Answer
 
 ROOT = '/compute/v2.1'
-SERVER = '5d6de68e-0ad3-4447-a7ce-6413bfdc9b5d'
-VOLUME_SERVER = '0b1e7a52-44f3-4ad4-8a6f-3f1c0f7a9b10'
+SERVER = 'c48133c0-0d92-4524-8802-a73293e346a3'
+VOLUME_SERVER = '210328c7-d53a-4f3d-8be5-4a96abdf6294'
+EVACUATIONS = ('req-0cc97faf-43e1-480f-a217-939d7ec151ee',)
 
 
 @contextlib.contextmanager
@@ -70,7 +71,10 @@ def test_services_say_whether_they_are_up():
     with nova() as (_, api):
         found = {s.host: s for s in api.services() if s.zone == 'nova'}
     assert sorted(found) == ['cmp1', 'cmp2', 'cmp3', 'cmp4']
-    assert (found['cmp1'].enabled, found['cmp1'].forced_down) == (True, False)
+    assert not found['cmp1'].enabled
+    assert found['cmp1'].disabled_reason == 'recording'
+    assert (found['cmp1'].up, found['cmp1'].forced_down) == (False, True)
+    assert (found['cmp2'].up, found['cmp2'].forced_down) == (True, False)
     assert found['cmp1'].updated_at.startswith('2026-')
 
 
@@ -133,7 +137,7 @@ def test_migrations_are_filtered_by_nova():
         'migration_type': ['evacuation'],
     }
     assert (found.id, found.server, found.source) == (1, SERVER, 'cmp1')
-    assert (found.destination, found.status) == ('cmp2', 'completed')
+    assert (found.destination, found.status) == ('cmp3', 'done')
 
 
 def test_groups_are_read_until_nothing_new_comes():
@@ -157,7 +161,7 @@ def test_groups_end_where_offsets_are_not_heeded():
 
 def test_evacuations_come_newest_first():
     with nova() as (_, api):
-        assert api.evacuate_actions(SERVER) == ('req-3', 'req-1')
+        assert api.evacuate_actions(SERVER) == EVACUATIONS
 
 
 def test_shares_are_counted():
