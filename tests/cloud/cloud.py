@@ -14,7 +14,6 @@ from tests.cloud import (
     install,
     messaging,
     paths,
-    ports,
     processes,
     seeds,
     services,
@@ -81,10 +80,6 @@ def _check() -> None:
         raise errors.CloudError(
             f'{paths.state()} was made by another version of the practice '
             'cloud, whose data this one cannot use; run "wipe", then "up"')
-    if not processes.names() and (taken := ports.taken()):
-        raise errors.CloudError(
-            f'ports {taken} are in use by others; end those, or set '
-            'OSC_RECOVER_CLOUD_PORT to the first of twenty free ports')
 
 
 def _version() -> str:

@@ -47,6 +47,7 @@ def prepare() -> None:
 
 def start() -> None:
     if not processes.running(NAME):
+        ports.claim(NAME)
         processes.start(NAME, _mariadbd(), os.environ)
     waiting.until(answers, 'MariaDB is to take connections', NAME, 60)
 

@@ -16,10 +16,13 @@ BROKER = 'rabbitmq'
 def start() -> None:
     # Erlang would start a mapper by itself, detached, where we do not own it.
     if not processes.running(MAPPER):
+        ports.claim(MAPPER)
         processes.start(MAPPER, _epmd(), os.environ)
-    waiting.until(lambda: _connects(ports.port('epmd')),
+    waiting.until(lambda: ports.answers(MAPPER),
                   'the Erlang port mapper is to listen', MAPPER, 20)
     if not processes.running(BROKER):
+        ports.claim(BROKER)
+        ports.claim('rabbitmq_dist')
         (_home() / 'mnesia').mkdir(parents=True, exist_ok=True)
         processes.start(BROKER, [install.rabbitmq()], _env())
     waiting.until(answers, 'RabbitMQ is to take connections', BROKER, 120)
@@ -43,12 +46,6 @@ def _home() -> pathlib.Path:
 def _epmd() -> list[str]:
     return [install.epmd(), '-address', '127.0.0.1',
             '-port', str(ports.port('epmd'))]
-
-
-def _connects(number: int) -> bool:
-    with socket.socket() as client:
-        client.settimeout(1)
-        return client.connect_ex(('127.0.0.1', number)) == 0
 
 
 def _env() -> dict[str, str]:

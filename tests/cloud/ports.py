@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import socket
 
+from tests.cloud import errors
+
 NAMES = ('mariadb', 'epmd', 'rabbitmq', 'rabbitmq_dist', 'keystone',
          'placement', 'glance', 'neutron', 'cinder', 'nova')
 
@@ -23,11 +25,20 @@ def url(name: str) -> str:
     return f'http://127.0.0.1:{port(name)}'
 
 
-def taken() -> list[int]:
-    return [port(name) for name in NAMES if _answers(port(name))]
+def claim(name: str) -> None:
+    """Refuse to go on if others listen where a service of ours is to.
+
+    Asked just before each start: our own service would end, and what is
+    meant for it would reach theirs.
+    """
+    if answers(name):
+        raise errors.CloudError(
+            f'port {port(name)}, meant for {name}, is in use by another '
+            'process; end that, or set OSC_RECOVER_CLOUD_PORT to the first '
+            f'of {len(NAMES)} free ports')
 
 
-def _answers(number: int) -> bool:
+def answers(name: str) -> bool:
     with socket.socket() as client:
         client.settimeout(1)
-        return client.connect_ex(('127.0.0.1', number)) == 0
+        return client.connect_ex(('127.0.0.1', port(name))) == 0

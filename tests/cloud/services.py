@@ -33,6 +33,7 @@ class Service:
     argv: tuple[str, ...]
     ready: Callable[[float], bool]
     env: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    port: str = ''
 
     def start(self) -> None:
         """Start it, unless it runs, and wait until it is of use."""
@@ -41,6 +42,8 @@ class Service:
 
     def launch(self) -> None:
         if not processes.running(self.name):
+            if self.port:
+                ports.claim(self.port)
             processes.start(self.name, self.argv, {**_env(), **self.env})
 
     def wait(self) -> None:
@@ -107,7 +110,8 @@ def _api(name: str, module: str, *more: str, **env: str) -> Service:
         '--processes', '1' if name in ALONE else '2',
         '--buffer-size', '65535', '--add-header', 'Connection: close',
         '--listen', '100', '--disable-logging', *more)
-    return Service(f'{name}-api', argv, lambda since: rest.answers(name), env)
+    return Service(
+        f'{name}-api', argv, lambda since: rest.answers(name), env, name)
 
 
 def _nova(name: str) -> Service:
