@@ -10,6 +10,8 @@ from typing import Any
 from osc_recover import errors
 
 _TRUE, _FALSE = ('true', 'yes', 'on', '1'), ('false', 'no', 'off', '0')
+# Read by other commands of this tool.
+_OTHERS = {'ssh', 'hosts', 'database', 'guests', 'service_auth'}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -29,7 +31,8 @@ class Settings:
 
     ``shared_storage`` is None where nothing is said; times are seconds.
     ``request_timeout`` is the longest that any proxy or service of the cloud
-    keeps a request that it may still carry out.
+    keeps a request that it may still carry out.  ``unknown`` are the keys that
+    mean nothing to this release, often misspelt ones.
     """
 
     workers: int = 8
@@ -40,6 +43,7 @@ class Settings:
     timeout: float = 1800.0
     fence_timeout: float = 120.0
     fence: tuple[FenceDevice, ...] = ()
+    unknown: tuple[str, ...] = ()
 
     @property
     def journal_path(self) -> pathlib.Path:
@@ -47,38 +51,54 @@ class Settings:
         return self.journal or _state_home() / 'osc-recover/journal.sqlite'
 
 
-def read(section: Mapping[str, Any]) -> Settings:
+_TIMES = {'request_timeout', 'timeout', 'fence_timeout'}
+KEYS = _TIMES | _OTHERS | {'workers', 'journal', 'shared_storage', 'fence'}
+
+
+def read(section: Any) -> Settings:
     """Read the section as the SDK hands it over (numbers may be text).
 
     :raises errors.BadSettings: naming the key that cannot be used
     """
-    known = {field.name for field in dataclasses.fields(Settings)}
-    known -= {'shared_hosts'}
-    # Sections of other commands of this tool share the file.
-    values = {key: value for key, value in section.items() if key in known}
-    shared, hosts = _shared(values.pop('shared_storage', None))
-    fence = _fence(values.pop('fence', None) or ())
-    journal = values.pop('journal', None)
-    workers = int(_number('workers', values.pop('workers', 8)))
-    times = {key: _number(key, value) for key, value in values.items()}
+    if not isinstance(section, Mapping):
+        raise errors.BadSettings('(all of it)', 'is no map')
+    shared, hosts = _shared(section.get('shared_storage'))
     return Settings(
-        workers=workers,
-        journal=pathlib.Path(str(journal)).expanduser() if journal else None,
+        workers=_whole('workers', section.get('workers', 8)),
+        journal=_journal(section.get('journal')),
         shared_storage=shared,
         shared_hosts=hosts,
-        fence=fence,
-        **times,
+        fence=_fence(section.get('fence') or ()),
+        unknown=tuple(sorted(str(k) for k in section if k not in KEYS)),
+        **{key: _number(key, section[key]) for key in _TIMES & set(section)},
     )
 
 
 def _number(key: str, value: Any) -> float:
     try:
-        number = float(value)
+        number = float('' if isinstance(value, bool) else value)
     except (TypeError, ValueError) as exc:
         raise errors.BadSettings(key, f'is no number: {value!r}') from exc
     if not 0 < number < 1e7:
         raise errors.BadSettings(key, f'is out of range: {value!r}')
     return number
+
+
+def _whole(key: str, value: Any) -> int:
+    number = _number(key, value)
+    if number != int(number):
+        raise errors.BadSettings(key, f'is no whole number: {value!r}')
+    return int(number)
+
+
+def _journal(value: Any) -> pathlib.Path | None:
+    if not value:
+        return None
+    path = pathlib.Path(str(value)).expanduser()
+    # Another folder would mean another journal, and a second evacuation.
+    if not path.is_absolute():
+        raise errors.BadSettings('journal', f'is no absolute path: {value!r}')
+    return path
 
 
 def _shared(value: Any) -> tuple[bool | None, tuple[str, ...]]:
@@ -96,21 +116,31 @@ def _shared(value: Any) -> tuple[bool | None, tuple[str, ...]]:
 
 def _fence(value: Any) -> tuple[FenceDevice, ...]:
     if not isinstance(value, list | tuple):
-        raise errors.BadSettings('fence', 'is not a list of hosts')
-    return tuple(_device(item) for item in value)
+        raise errors.BadSettings('fence', 'is no list of hosts')
+    devices = [_device(number, item) for number, item in enumerate(value, 1)]
+    hosts = [device.host for device in devices]
+    for host in hosts:
+        # One of two power supplies is not off: it takes an agent that
+        # switches both.
+        if hosts.count(host) > 1:
+            raise errors.BadSettings('fence', f'names {host} twice')
+    return tuple(devices)
 
 
-def _device(item: Any) -> FenceDevice:
+def _device(number: int, item: Any) -> FenceDevice:
+    # What is in an item may be secret: it is told by its number.
     if not isinstance(item, Mapping) or not item.get('host'):
-        raise errors.BadSettings('fence', f'has an entry without host: {item}')
+        raise errors.BadSettings(
+            'fence', f'has an entry without a host, number {number}'
+        )
     if not item.get('agent'):
         raise errors.BadSettings('fence', f'has no agent for {item["host"]}')
     options = item.get('options') or {}
     if not isinstance(options, Mapping):
         raise errors.BadSettings(
-            'fence', f'has options for {item["host"]} that are no mapping'
+            'fence', f'has options for {item["host"]} that are no map'
         )
-    texts = {str(key): str(option) for key, option in options.items()}
+    texts = {str(k): str(v) for k, v in options.items() if v is not None}
     return FenceDevice(str(item['host']), str(item['agent']), texts)
 
 

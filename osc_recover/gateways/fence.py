@@ -7,7 +7,9 @@ key=value lines on stdin, 0 for success, and for ``status`` 0 on and 2 off.
 
 import os
 import shutil
+import signal
 import subprocess
+import tempfile
 from collections.abc import Iterable
 
 from osc_recover import errors
@@ -15,6 +17,7 @@ from osc_recover.settings import FenceDevice
 
 _OK, _OFF = 0, 2
 _PATH = '/usr/sbin:/usr/bin:/sbin:/bin'
+_SECRET = ('pass', 'community', 'secret', 'token')
 _ADVICE = (
     'nothing was moved; mend recover: fence in clouds.yaml, or switch the '
     'host off by hand and say so with --fenced "how you know"'
@@ -61,24 +64,41 @@ class FenceAgents:
         if device is None:
             raise _failed(host, action, 'no device is configured for it')
         try:
-            done = subprocess.run(
-                [_program(device)],
-                input=_options(device, action),
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                errors='replace',
-                timeout=self.timeout,
-                env={'PATH': _PATH, 'LC_ALL': 'C'},
-                check=False,
+            code, output = _talk(
+                [_program(device)], _options(device, action), self.timeout
             )
         except subprocess.TimeoutExpired as exc:
             raise _failed(
-                host, action, f'no end after {self.timeout:.0f} s'
+                host, action, f'no end after {self.timeout:g} s'
             ) from exc
         except OSError as exc:
             raise _failed(host, action, str(exc)) from exc
-        return done.returncode, _masked(done.stdout, device)
+        return code, _masked(output, device)
+
+
+def _talk(argv: list[str], text: str, timeout: float) -> tuple[int, str]:
+    """Run a program to its end, or end it and its children.
+
+    It has its own session, so that ^C does not cut it off half-way.
+    """
+    # To a file, as a child that is left behind would keep a pipe open.
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(
+            argv,
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={'PATH': _PATH, 'LC_ALL': 'C'},
+            start_new_session=True,
+        )
+        try:
+            process.communicate(text.encode(), timeout)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise
+        output.seek(0)
+        return process.returncode, output.read().decode(errors='replace')
 
 
 def _program(device: FenceDevice) -> str:
@@ -104,9 +124,14 @@ def _options(device: FenceDevice, action: str) -> str:
 
 def _masked(output: str, device: FenceDevice) -> str:
     for key, value in device.options.items():
-        if value and 'pass' in key and not key.endswith('script'):
+        if value and _is_secret(key):
             output = output.replace(value, '***')
     return ' '.join(output.split())[-300:]
+
+
+def _is_secret(key: str) -> bool:
+    secret = any(word in key.lower() for word in _SECRET)
+    return secret and not key.endswith('script')
 
 
 def _failed(host: str, action: str, problem: str) -> errors.FenceFailed:

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The recover: section of clouds.yaml, as people write it."""
+
+import pathlib
+
+import pytest
+
+from osc_recover import errors, settings
+from osc_recover.settings import FenceDevice
+
+DEVICE = {'host': 'cmp1', 'agent': 'fence_ipmilan'}
+
+
+def test_nothing_written_down_gives_the_defaults():
+    found = settings.read({})
+    assert found == settings.Settings()
+    assert (found.workers, found.shared_storage) == (8, None)
+
+
+def test_numbers_may_be_text_as_the_sdk_makes_them():
+    found = settings.read({'workers': '4', 'timeout': '600', 'fence': ()})
+    assert (found.workers, found.timeout) == (4, 600.0)
+
+
+@pytest.mark.parametrize(
+    'key', ['workers', 'timeout', 'request_timeout', 'fence_timeout']
+)
+@pytest.mark.parametrize(
+    'value', ['many', None, [], 0, -1, '1e9', 'nan', 'inf', True]
+)
+def test_what_is_no_usable_number_is_refused(key, value):
+    with pytest.raises(errors.BadSettings, match=key):
+        settings.read({key: value})
+
+
+def test_workers_are_whole():
+    with pytest.raises(errors.BadSettings, match='workers'):
+        settings.read({'workers': '0.5'})
+
+
+@pytest.mark.parametrize(
+    'value, shared, hosts',
+    [
+        (True, True, ()),
+        ('True', True, ()),
+        ('yes', True, ()),
+        (False, False, ()),
+        ('off', False, ()),
+        (None, None, ()),
+        ('', None, ()),
+        (['cmp1', 2], None, ('cmp1', '2')),
+    ],
+)
+def test_shared_storage_is_what_is_asserted(value, shared, hosts):
+    found = settings.read({'shared_storage': value})
+    assert (found.shared_storage, found.shared_hosts) == (shared, hosts)
+
+
+@pytest.mark.parametrize('value', ['maybe', 'cmp1,cmp2', 2, {'cmp1': True}])
+def test_shared_storage_is_never_guessed(value):
+    with pytest.raises(errors.BadSettings, match='shared_storage'):
+        settings.read({'shared_storage': value})
+
+
+def test_fence_options_are_text_and_empty_ones_are_left_out():
+    device = {**DEVICE, 'options': {'ip': '10.1.0.11', 'port': 6, 'x': None}}
+    assert settings.read({'fence': [device]}).fence == (
+        FenceDevice('cmp1', 'fence_ipmilan', {'ip': '10.1.0.11', 'port': '6'}),
+    )
+
+
+@pytest.mark.parametrize(
+    'value, problem',
+    [
+        ('fence_ipmilan', 'no list'),
+        ({'cmp1': DEVICE}, 'no list'),
+        (['cmp1'], 'without a host'),
+        ([{'agent': 'x'}], 'without a host'),
+        ([{'host': 'cmp1'}], 'no agent'),
+        ([{**DEVICE, 'options': 'ip=1'}], 'no map'),
+        ([DEVICE, DEVICE], 'twice'),
+    ],
+)
+def test_a_fence_device_that_cannot_be_used_is_refused(value, problem):
+    with pytest.raises(errors.BadSettings, match=problem):
+        settings.read({'fence': value})
+
+
+def test_no_password_is_in_an_error_or_in_the_settings_text():
+    options = {'password': 'correct horse'}
+    with pytest.raises(errors.BadSettings) as caught:
+        settings.read({'fence': [{'agent': 'x', 'options': options}]})
+    found = settings.read({'fence': [{**DEVICE, 'options': options}]})
+    assert 'horse' not in f'{caught.value} {caught.value!r} {found!r}'
+
+
+@pytest.mark.parametrize('section', [True, 'x', ['workers'], 3])
+def test_a_section_that_is_no_map_is_refused(section):
+    with pytest.raises(errors.BadSettings):
+        settings.read(section)
+
+
+def test_misspelt_keys_are_kept_for_the_setup_check():
+    found = settings.read({'workres': 3, 'ssh': {}, 'workers': 2})
+    assert (found.unknown, found.workers) == (('workres',), 2)
+
+
+def test_the_journal_lies_where_it_is_said_to(monkeypatch):
+    monkeypatch.setenv('HOME', '/home/op')
+    found = settings.read({'journal': '~/j.sqlite'})
+    assert found.journal_path == pathlib.Path('/home/op/j.sqlite')
+
+
+def test_a_journal_that_depends_on_the_folder_one_is_in_is_refused():
+    with pytest.raises(errors.BadSettings, match='journal'):
+        settings.read({'journal': 'journal.sqlite'})
+
+
+@pytest.mark.parametrize(
+    'state, folder',
+    [
+        ('/var/state', '/var/state'),
+        ('relative', '/home/op/.local/state'),
+        ('', '/home/op/.local/state'),
+    ],
+)
+def test_the_default_journal_is_in_the_state_folder(
+    monkeypatch, state, folder
+):
+    monkeypatch.setenv('HOME', '/home/op')
+    monkeypatch.setenv('XDG_STATE_HOME', state)
+    wanted = pathlib.Path(folder) / 'osc-recover/journal.sqlite'
+    assert settings.read({}).journal_path == wanted
