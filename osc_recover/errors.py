@@ -260,6 +260,8 @@ class ApiError(RecoverError):
     problem: str
 
     code: ClassVar[str] = 'api-error'
+    # In a run it is a step's; one that ends a command came before the first.
+    exit_status: ClassVar[int] = REFUSED
     template: ClassVar[str] = '{service}: {request}: {problem}'
     hint: ClassVar[str] = 'see what the log of {service} says about it'
 

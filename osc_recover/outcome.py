@@ -3,6 +3,7 @@
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from osc_recover.plan import Lane, Plan, Verdict
 from osc_recover.runs import Event
@@ -15,7 +16,18 @@ GOOD = (RECOVERED, RETURNED, CHECKED)
 # Procedure -> how its success is called, and what it does not act on.
 _WORDS = {'host': (RECOVERED, LEFT), 'return': (RETURNED, CHECKED)}
 
+# State of a lane's newest step -> how the lane is called.
+_STATES = {'failed': FAILED, 'in-doubt': IN_DOUBT, 'not-done': NOT_BEGUN}
+
 _RESUME = 'openstack recover run resume {run}'
+_CUT = 'cut off after its request was noted'
+
+
+class _Stopped(NamedTuple):
+    """Why a lane was not begun, and what to do."""
+
+    reason: str
+    way_out: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -46,7 +58,7 @@ def outcomes(run: str, plan: Plan, events: Iterable[Event]) -> list[Row]:
     """The rows of a run, from its plan and its journal."""
     last = newest(events)
     lanes = {lane.name: lane for lane in plan.lanes()}
-    stopped = _stopped(plan, last)
+    stopped = _stopped(run, plan, last)
     done, left = _words(plan)
     return [
         _outcome(run, verdict, lanes[verdict.server], last, stopped, done)
@@ -65,15 +77,17 @@ def newest(events: Iterable[Event]) -> dict[str, Event]:
     return {event.step: event for event in events}
 
 
-def _stopped(plan: Plan, last: Mapping[str, Event]) -> str:
+def _stopped(run: str, plan: Plan, last: Mapping[str, Event]) -> _Stopped:
     """Why lanes were not begun: a host's own step failed, or a guard did."""
-    for host in plan.hosts:
-        for verb in ('fence', 'force-down'):
-            event = last.get(f'{verb}:{host}')
-            if event and event.state in (FAILED, IN_DOUBT):
-                return event.note
-    run = last.get('')
-    return run.note if run and run.state in ('stopped', 'ended') else ''
+    resume = _RESUME.format(run=run)
+    for step in plan.steps():
+        event = last.get(step.name)
+        if step.target in plan.hosts and event and event.state != 'done':
+            return _Stopped(event.note or _CUT, _way_out(run, event))
+    told = last.get('')
+    if told and told.state in ('stopped', 'ended') and told.note:
+        return _Stopped(told.note, resume)
+    return _Stopped('the run was cut off before its turn', resume)
 
 
 def _outcome(
@@ -81,33 +95,32 @@ def _outcome(
     verdict: Verdict,
     lane: Lane,
     last: Mapping[str, Event],
-    stopped: str,
+    stopped: _Stopped,
     done: str,
 ) -> Row:
     events = [last[s.name] for s in lane.steps if s.name in last]
     places = [str(e.data['destination']) for e in events if _has_place(e)]
     place = places[-1] if places else verdict.destination
-    resume = _RESUME.format(run=run)
     if len(events) == len(lane.steps) and _all_done(events):
         return _row(verdict, done, place, _notes(verdict, events), '')
-    if not events or events[-1].state == 'done':
-        return _row(verdict, NOT_BEGUN, place, stopped, resume)
-    return _unfinished(run, verdict, events[-1], place)
+    if not events:
+        return _row(verdict, NOT_BEGUN, place, *stopped)
+    if events[-1].state == 'done':
+        reason = f'{events[-1].step} is done; then: {stopped.reason}'
+        return _row(verdict, UNDER_WAY, place, reason, stopped.way_out)
+    state = _STATES.get(events[-1].state, UNDER_WAY)
+    reason = events[-1].note or _CUT
+    return _row(verdict, state, place, reason, _way_out(run, events[-1]))
 
 
-def _unfinished(run: str, verdict: Verdict, event: Event, place: str) -> Row:
+def _way_out(run: str, event: Event) -> str:
     resume = _RESUME.format(run=run)
-    if event.state == 'failed':
-        way_out = str(event.data.get('way_out', '')) or resume
-        return _row(verdict, FAILED, place, event.note, way_out)
     if event.state == 'in-doubt':
-        settle = (
+        return (
             f'look, then: openstack recover step settle {run} {event.step} '
-            f'--done (or --not-done), then {resume}'
+            f'--done (or --not-done), then: {resume}'
         )
-        return _row(verdict, IN_DOUBT, place, event.note, settle)
-    note = 'cut off after its request was noted'
-    return _row(verdict, UNDER_WAY, place, note, resume)
+    return str(event.data.get('way_out', '')) or resume
 
 
 def _has_place(event: Event) -> bool:

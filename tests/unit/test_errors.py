@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every error says what happened, and what to do now."""
+
+import pytest
+
+from osc_recover import errors
+
+# (an error, its sentence, a part of its way out, its exit status)
+KNOWN = [
+    (
+        errors.Refused('cmp1 is up', 'use --fence', 'host-up'),
+        'cmp1 is up',
+        'use --fence',
+        3,
+    ),
+    (
+        errors.UnknownHost('cpm1', ('cmp1', 'cmp2')),
+        "nova has no compute service on host 'cpm1'",
+        'did you mean cmp1 or cmp2?',
+        3,
+    ),
+    (
+        errors.UnknownHost('x'),
+        "nova has no compute service on host 'x'",
+        'openstack compute service list',
+        3,
+    ),
+    (
+        errors.UnknownServer('web'),
+        "there is no server 'web'",
+        'openstack server list --all-projects',
+        3,
+    ),
+    (
+        errors.UnknownServer('web', ('id-1', 'id-2')),
+        "2 servers are called 'web'",
+        'give the ID, one of id-1, id-2',
+        3,
+    ),
+    (
+        errors.BadSettings('workers', 'is no number'),
+        'recover: workers in the configuration of the cloud is no number',
+        'clouds.yaml',
+        3,
+    ),
+    (
+        errors.NotApproved('4f2a', 'no answer'),
+        'the plan was not approved: no answer',
+        'openstack recover run start 4f2a',
+        3,
+    ),
+    (
+        errors.FactsMoved('4f2a', ('web has come', 'db is gone')),
+        'the cloud has changed since plan 4f2a was made: '
+        'web has come; db is gone',
+        'make and read a new plan',
+        3,
+    ),
+    (
+        errors.HostLocked('cmp1', 'run 4f2a, process 7'),
+        'another recovery of cmp1 is being carried out here: '
+        'run 4f2a, process 7',
+        'openstack recover run list',
+        3,
+    ),
+    (
+        errors.OtherRun('cmp1', '4f2a'),
+        'cmp1 is being recovered by run 4f2a, perhaps on another machine',
+        '--take-over 4f2a',
+        3,
+    ),
+    (
+        errors.JournalUnusable('/j', 'disk full'),
+        'the journal /j cannot be used: disk full',
+        'recover: journal',
+        3,
+    ),
+    (
+        errors.UnknownRun('4f', '/j'),
+        "there is no run '4f' in the journal /j",
+        'openstack recover run list',
+        3,
+    ),
+    (
+        errors.UnknownStep('4f2a', 'x'),
+        "run 4f2a has no step 'x'",
+        'openstack recover run show 4f2a',
+        3,
+    ),
+    (
+        errors.WrongCloud('4f2a', 'east', 'west'),
+        'run 4f2a belongs to the cloud east, and this is west',
+        '--os-cloud',
+        3,
+    ),
+    (
+        errors.ApiError('nova', 'GET /', 'odd'),
+        'nova: GET /: odd',
+        'the log of nova',
+        3,
+    ),
+    (
+        errors.ApiUnreachable('nova', 'GET /', 'connection refused'),
+        'nova: GET /: connection refused',
+        'check that nova is up',
+        3,
+    ),
+    (
+        errors.ApiRefused('nova', 'PUT /', '400 no'),
+        'nova: PUT /: 400 no',
+        'the log of nova',
+        3,
+    ),
+    (
+        errors.Gone('nova', 'GET /x', '404 no'),
+        'nova: GET /x: 404 no',
+        'make a new plan',
+        3,
+    ),
+    (
+        errors.Forbidden('nova', 'GET /x', 'policy p does not allow it'),
+        'nova: GET /x: policy p does not allow it',
+        'admin role in a project',
+        3,
+    ),
+    (
+        errors.Unauthorized('nova', 'GET /x', '401 no'),
+        'nova: GET /x: 401 no',
+        'credentials of the cloud in clouds.yaml',
+        3,
+    ),
+    (
+        errors.Uncertain('nova', 'POST /x', 'cut off'),
+        'nova: POST /x: cut off',
+        'looks for its traces',
+        3,
+    ),
+    (
+        errors.AuthFailed('it cannot be reached'),
+        'no token from keystone: it cannot be reached',
+        'openstack token issue',
+        3,
+    ),
+    (
+        errors.StepFailed('no valid host'),
+        'no valid host',
+        'openstack recover run resume',
+        1,
+    ),
+    (
+        errors.FenceFailed('still on', 'switch it off by hand'),
+        'still on',
+        'switch it off by hand',
+        1,
+    ),
+    (
+        errors.RunStopped('cmp1 is alive', 'see that it is off'),
+        'cmp1 is alive',
+        'see that it is off',
+        1,
+    ),
+    (
+        errors.Interrupted('4f2a'),
+        'interrupted; run 4f2a is cut off, not lost',
+        'openstack recover run resume 4f2a',
+        130,
+    ),
+]
+
+
+def tree(root=errors.RecoverError):
+    for kind in root.__subclasses__():
+        yield kind
+        yield from tree(kind)
+
+
+def named(case):
+    return type(case[0]).__name__
+
+
+def test_every_error_of_the_tree_is_known_here():
+    assert {type(case[0]) for case in KNOWN} == set(tree())
+
+
+@pytest.mark.parametrize('case', KNOWN, ids=named)
+def test_an_error_says_what_happened_and_what_to_do(case):
+    error, sentence, way_out, status = case
+    assert error.sentence == sentence
+    assert way_out in error.way_out
+    assert str(error) == f'{error.sentence}; {error.way_out}'
+    assert error.exit_status == status
+
+
+def test_each_kind_of_error_has_a_code_of_its_own():
+    codes = {}
+    for error, *_ in KNOWN:
+        codes.setdefault(error.code, set()).add(type(error))
+    assert [kinds for kinds in codes.values() if len(kinds) > 1] == []
+
+
+@pytest.mark.parametrize('case', KNOWN, ids=named)
+def test_no_text_has_a_hole_in_it(case):
+    error = case[0]
+    for text in (error.sentence, error.way_out):
+        assert text.strip() == text != ''
+        assert '{' not in text
+
+
+def test_braces_in_what_others_said_are_left_as_they_are():
+    error = errors.ApiRefused('nova', 'PUT /', '400 {"a": 1}')
+    assert error.sentence == 'nova: PUT /: 400 {"a": 1}'

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a plan and a journal tell about each server."""
+
+import pytest
+
+from osc_recover import outcome
+from osc_recover.plan import Lane, Phase, Plan, Step, Verdict
+from osc_recover.runs import Event
+
+RUN = '4f2a9c01'
+
+
+def lane(key):
+    return Lane(
+        key,
+        tuple(
+            Step(f'{verb}:{key}', f'server.{verb}', key, {}, ('cmp1',))
+            for verb in ('evacuate', 'prove')
+        ),
+    )
+
+
+def verdict(key, **values):
+    fields = {'kind': 'image', 'code': 'evacuate', 'act': True, **values}
+    return Verdict(key, f'web-{key}', **fields)
+
+
+PLAN = Plan(
+    'host',
+    ('cmp1',),
+    (
+        Phase(
+            'isolate',
+            (
+                Lane(
+                    'cmp1',
+                    (
+                        Step('fence:cmp1', 'host.fence', 'cmp1'),
+                        Step('force-down:cmp1', 'service.force-down', 'cmp1'),
+                    ),
+                ),
+            ),
+            must=True,
+        ),
+        Phase('move', (lane('a'), lane('b'))),
+    ),
+    (
+        verdict('a'),
+        verdict('b', destination='cmp2'),
+        verdict('c', act=False, code='vtpm', reason='a vTPM', way_out='none'),
+    ),
+)
+ISOLATED = [
+    Event('', 'started', 0.0),
+    Event('fence:cmp1', 'done', 1.0),
+    Event('force-down:cmp1', 'done', 2.0),
+]
+MOVED = [
+    Event('evacuate:a', 'begun', 3.0),
+    Event('evacuate:a', 'done', 5.0, '', 'req-1', {'destination': 'cmp3'}),
+    Event('prove:a', 'done', 6.0, 'on cmp3', '', {'destination': 'cmp3'}),
+]
+
+
+def row(events, name='web-a', plan=PLAN):
+    rows = outcome.outcomes(RUN, plan, events)
+    return next(row for row in rows if row.name == name)
+
+
+def test_a_plan_that_was_not_begun_is_planned():
+    states = [one.state for one in outcome.planned(PLAN)]
+    assert states == ['planned', 'planned', 'left']
+
+
+def test_a_server_whose_steps_are_all_done_is_recovered():
+    found = row(ISOLATED + MOVED)
+    assert (found.state, found.destination) == ('recovered', 'cmp3')
+    assert found.way_out == ''
+
+
+def test_a_server_that_arrived_but_is_not_proven_is_not_recovered():
+    found = row(ISOLATED + MOVED[:2])
+    assert (found.state, found.destination) == ('under way', 'cmp3')
+    assert 'evacuate:a is done' in found.reason
+    assert f'run resume {RUN}' in found.way_out
+
+
+def test_a_server_that_is_left_alone_keeps_its_reason():
+    found = row(ISOLATED + MOVED, 'web-c')
+    assert (found.state, found.reason, found.way_out) == (
+        'left',
+        'a vTPM',
+        'none',
+    )
+
+
+def test_nothing_is_known_to_have_begun_without_an_event():
+    found = row([], 'web-b')
+    assert (found.state, found.destination) == ('not begun', 'cmp2')
+    assert 'cut off before its turn' in found.reason
+
+
+@pytest.mark.parametrize(
+    'event, state, way_out',
+    [
+        (Event('evacuate:a', 'begun', 3.0), 'under way', 'run resume'),
+        (
+            Event('evacuate:a', 'in-doubt', 3.0, 'who knows'),
+            'in-doubt',
+            f'step settle {RUN} evacuate:a --done',
+        ),
+        (
+            Event(
+                'evacuate:a', 'failed', 3.0, 'no room', data={'way_out': 'x'}
+            ),
+            'failed',
+            'x',
+        ),
+        (Event('evacuate:a', 'failed', 3.0, 'no room'), 'failed', 'resume'),
+        (
+            Event('evacuate:a', 'not-done', 3.0, 'settled by the operator'),
+            'not begun',
+            'run resume',
+        ),
+    ],
+)
+def test_an_unfinished_server_has_a_reason_and_a_way_out(
+    event, state, way_out
+):
+    found = row([*ISOLATED, event])
+    assert found.state == state
+    assert way_out in found.way_out
+    assert found.reason
+
+
+@pytest.mark.parametrize('state', ['failed', 'in-doubt'])
+@pytest.mark.parametrize('step', ['fence:cmp1', 'force-down:cmp1'])
+def test_servers_of_a_host_that_was_not_isolated_say_why(step, state):
+    events = [
+        Event('', 'started', 0.0),
+        Event(step, state, 1.0, 'the BMC is dead', data={'way_out': 'mend'}),
+        Event('', 'ended', 2.0),
+    ]
+    found = row(events)
+    assert (found.state, found.reason) == ('not begun', 'the BMC is dead')
+    assert found.way_out.startswith(
+        {'failed': 'mend', 'in-doubt': 'look'}[state]
+    )
+
+
+def test_servers_left_by_the_brake_say_why():
+    failed = Event('evacuate:a', 'failed', 3.0, 'no room')
+    ended = Event('', 'ended', 4.0, '1 failed, as many as allowed')
+    found = row([*ISOLATED, failed, ended], 'web-b')
+    assert found.reason == '1 failed, as many as allowed'
+
+
+def test_only_the_newest_event_of_a_step_counts():
+    failed = Event('evacuate:a', 'failed', 2.5, 'no room')
+    assert row([*ISOLATED, failed, *MOVED]).state == 'recovered'
+
+
+def test_times_are_told_from_the_start_of_the_run():
+    first, second = outcome.times(PLAN, ISOLATED + MOVED)
+    assert (first.waited, first.evacuated, first.proven, first.total) == (
+        3.0,
+        2.0,
+        1.0,
+        6.0,
+    )
+    assert first.request_id == 'req-1'
+    assert (second.waited, second.total, second.request_id) == (None, None, '')
+
+
+def test_servers_that_were_left_have_no_times():
+    assert [one.server for one in outcome.times(PLAN, [])] == ['a', 'b']
+
+
+@pytest.mark.parametrize(
+    'share, value', [(0.0, 1.0), (0.5, 2.0), (0.51, 3.0), (0.9, 4.0), (1, 4.0)]
+)
+def test_a_percentile_is_one_of_the_values(share, value):
+    assert outcome.percentile([4.0, 1.0, 3.0, 2.0], share) == value
