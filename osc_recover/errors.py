@@ -39,6 +39,20 @@ class RecoverError(Exception):
         return f'{self.sentence}; {self.way_out}'
 
 
+@dataclasses.dataclass(eq=False)
+class Bug(RecoverError):
+    """Something that was not foreseen."""
+
+    problem: str
+
+    code: ClassVar[str] = 'bug'
+    template: ClassVar[str] = 'a bug in this tool: {problem}'
+    hint: ClassVar[str] = (
+        'openstack recover run list tells what was begun; please report what '
+        'the same command says with --debug'
+    )
+
+
 # Refusals: nothing was changed.
 
 

@@ -54,6 +54,11 @@ class Lister(command.Lister):
             self.status = errors.INTERRUPTED
             self.say('interrupted; nothing was changed')
             rows = []
+        # A script that reads -f json gets its array even then.
+        except Exception as exc:
+            self.log.debug('unexpected', exc_info=True)
+            problem = f'{type(exc).__name__}: {exc}'
+            rows = [tuple(self._refused(errors.Bug(problem), parsed_args))]
         return self.columns, rows
 
     def rows(self, parsed_args: argparse.Namespace) -> Rows:
@@ -68,10 +73,11 @@ class Lister(command.Lister):
             'Verdict': exc.code,
             'State': 'refused' if exc.exit_status == 3 else 'failed',
             'Reason': exc.sentence,
-            'Detail': exc.sentence,
-            'Note': exc.sentence,
             'Way out': exc.way_out,
+            'Note': str(exc),  # where there is no column for the way out
             'Name': getattr(parsed_args, 'host', ''),
+            'Run': getattr(parsed_args, 'run', ''),
+            'Step': getattr(parsed_args, 'step', ''),
         }
         return tuple(told.get(column, '') for column in self.columns)
 
@@ -90,8 +96,7 @@ class Lister(command.Lister):
     ) -> Sequence[Any]:
         self.status = exc.exit_status
         self.say(f'{exc.sentence}\n  way out: {exc.way_out}')
-        if self.app.options.debug:
-            self.log.exception(exc)
+        self.log.debug('refused', exc_info=exc)
         return self.error_row(exc, parsed_args)
 
     def _log_in(self) -> None:
@@ -100,7 +105,9 @@ class Lister(command.Lister):
             self.app.prepare_to_run_command(self)
         # The client and its plugins raise what they like here.
         except Exception as exc:
-            raise errors.AuthFailed(str(exc)) from exc
+            # What comes after this are the classes of an HTTP library.
+            told = str(exc).partition(': HTTP')[0]
+            raise errors.AuthFailed(told) from exc
 
 
 @contextlib.contextmanager

@@ -56,10 +56,20 @@ class Carrier(base.Lister):
         try:
             with Progress(run.plan) as progress:
                 self.recover.carry_out(run, progress, evidence)
-        except errors.Interrupted as exc:
-            self.status = exc.exit_status
+        except (errors.Interrupted, KeyboardInterrupt):
+            # A second ^C comes as itself.
+            self.status = errors.INTERRUPTED
+            self.say(str(errors.Interrupted(run.id)))
+        except errors.JournalUnusable as exc:
+            if not self._was_begun(run):
+                raise
+            self.status = errors.FAILED
             self.say(str(exc))
         return self.result(run)
+
+    def _was_begun(self, run: Run) -> bool:
+        events = self.recover.journal.events(run.id)
+        return any(event.step for event in events)
 
     def result(self, run: Run) -> list[tuple[Any, ...]]:
         """What the journal says became of a run."""
@@ -301,6 +311,8 @@ def options(parsed_args: argparse.Namespace) -> dict[str, Any]:
             taken[name] = getattr(parsed_args, name)
     for name in ('exclude', 'accept_data_loss'):
         taken[name] = tuple(taken[name])
+    evidence = parsed_args.fence or parsed_args.fenced
+    taken['rehearsal'] = parsed_args.dry_run and not evidence
     return taken
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from osc_recover import errors, outcome
 from osc_recover.commands import approval, base, host
-from osc_recover.runs import State
+from osc_recover.runs import Run, State
 
 
 class ListRuns(base.Lister):
@@ -18,7 +18,15 @@ class ListRuns(base.Lister):
       openstack recover run list -f json
     """
 
-    columns = ('Run', 'Made', 'Procedure', 'Hosts', 'State', 'Servers')
+    columns = (
+        'Run',
+        'Made',
+        'Procedure',
+        'Hosts',
+        'State',
+        'Servers',
+        'Note',
+    )
 
     def rows(self, parsed_args: argparse.Namespace) -> base.Rows:
         """One row a run of this cloud."""
@@ -31,7 +39,12 @@ class ListRuns(base.Lister):
                     ' '.join(run.plan.hosts),
                     self.recover.state(run),
                     sum(verdict.act for verdict in run.plan.verdicts),
+                    self._note(run),
                 )
+
+    def _note(self, run: Run) -> str:
+        events = self.recover.journal.events(run.id, '')
+        return events[-1].note if events else ''
 
 
 class ShowRun(base.Lister):
@@ -161,11 +174,13 @@ class ReportRun(base.Lister):
     columns = (
         'Server',
         'Name',
+        'State',
         'Waited',
         'Evacuated',
         'Proven',
         'Total',
         'Request ID',
+        'Reason',
     )
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
@@ -177,7 +192,8 @@ class ReportRun(base.Lister):
     def rows(self, parsed_args: argparse.Namespace) -> base.Rows:
         """One row a server."""
         run = self.recover.run(parsed_args.run)
-        told = outcome.times(run.plan, self.recover.journal.events(run.id))
+        events = self.recover.journal.events(run.id)
+        told = outcome.times(run.plan, events)
         totals = [one.total for one in told if one.total is not None]
         if totals:
             self.say(
@@ -188,7 +204,12 @@ class ReportRun(base.Lister):
                     for share in (0.5, 0.9, 1.0)
                 )
             )
-        return [base.values(one) for one in told]
+        rows = outcome.outcomes(run.id, run.plan, events)
+        ends = {row.server: row for row in rows}
+        for one in told:
+            server, name, *times = base.values(one)
+            end = ends[server]
+            yield (server, name, end.state, *times, end.reason)
 
 
 class SettleStep(base.Lister):

@@ -142,6 +142,12 @@ KNOWN = [
         3,
     ),
     (
+        errors.Bug("KeyError: 'x'"),
+        "a bug in this tool: KeyError: 'x'",
+        'openstack recover run list',
+        1,
+    ),
+    (
         errors.StepFailed('no valid host'),
         'no valid host',
         'openstack recover run resume',
