@@ -52,7 +52,8 @@ class Cloud:
         :raises errors.AuthFailed: when there is no token
         """
         auth = self._config.config.get('auth') or {}
-        keystone = endpoints.root(str(auth.get('auth_url') or ''))
+        # .../identity and .../identity/v3 are one keystone.
+        keystone = endpoints.unversioned(str(auth.get('auth_url') or ''))
         nova = endpoints.root(self.compute.endpoint)
         return f'{keystone} {self.region} {nova}'
 

@@ -51,6 +51,15 @@ def root(url: str) -> str:
     return urllib.parse.urlunsplit((parts.scheme, netloc, path, '', ''))
 
 
+def unversioned(url: str) -> str:
+    """The URL before its version: no user, no password either.
+
+    >>> unversioned('http://u:p@192.0.2.1/identity/v3/')
+    'http://192.0.2.1/identity'
+    """
+    return _VERSION.sub('', root(url)).rstrip('/')
+
+
 def query_of(href: str) -> dict[str, str | list[str]]:
     """The query of a "next" link, as parameters of a request.
 

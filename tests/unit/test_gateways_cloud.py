@@ -141,7 +141,7 @@ def test_the_key_is_the_same_for_every_account():
     with practice(nothing, {'compute': '/v2.1/a-project'}) as service:
         cloud = keystone_double.cloud(service.url)
         url = service.url
-        assert cloud.key == f'{url}/identity/v3 RegionOne {url}/v2.1'
+        assert cloud.key == f'{url}/identity RegionOne {url}/v2.1'
 
 
 def test_settings_are_ours_or_empty():

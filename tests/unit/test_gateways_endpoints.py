@@ -43,6 +43,14 @@ def test_the_root_holds_no_account(url, root):
     assert endpoints.root(url) == root
 
 
+@pytest.mark.parametrize('path', ['', '/', '/v3', '/v3/', '/v2.0'])
+def test_keystone_is_the_same_with_any_version(path):
+    assert (
+        endpoints.unversioned(f'{BASE}/identity{path}') == f'{BASE}/identity'
+    )
+    assert endpoints.unversioned(f'{BASE}:5000{path}') == f'{BASE}:5000'
+
+
 def test_a_query_may_have_a_key_twice():
     query = endpoints.query_of('http://x/p?a=1&a=2&marker=%2B')
     assert query == {'a': ['1', '2'], 'marker': '+'}
