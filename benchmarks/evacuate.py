@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One host's servers recovered by us and by the peers, in paired rounds.
+
+``python -m benchmarks.evacuate`` needs the practice cloud to be up, and the
+peers of ``benchmarks/requirements.txt``.  In each round every way recovers
+freshly booted servers of the same host; the ways take turns at going first.
+
+A way is timed from its start to the last ``done`` of nova's records, as the
+database shows it; ours to the end of its process, proof included.  The peers
+find the service forced down already; we do that ourselves.
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+import pymysql
+
+from osc_recover.journal import Journal
+from tests import practice
+from tests.cloud import keys, lab, ports
+
+HOST = 'cmp1'
+IN_FLIGHT = 8
+LOOK = 0.02  # seconds between two looks at the database
+Ids = Sequence[str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Time:
+    """What one way took, in seconds."""
+
+    way: str
+    total: float
+    fixed: float = 0.0
+    lag: float = 0.0
+    slot: float = 0.0
+
+
+class Watch:
+    """Keeps when each evacuation was done, by our clock, to 20 ms."""
+
+    def __init__(self, servers: Ids) -> None:
+        self.done: dict[str, float] = {}
+        self._servers = set(servers)
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+
+    def __enter__(self) -> 'Watch':
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._end.set()
+        self._thread.join()
+
+    def wait(self) -> float:
+        """When the last one was done."""
+        end = time.time() + 600
+        while not self._servers <= set(self.done):
+            if time.time() > end:
+                raise SystemExit('not done in 600 s: the cloud is not well')
+            time.sleep(LOOK)
+        return max(self.done.values())
+
+    def _look(self) -> None:
+        database = pymysql.connect(
+            host='127.0.0.1',
+            port=ports.port('mariadb'),
+            user='practice',
+            password=keys.PASSWORD,
+            database='nova',
+            autocommit=True,
+        )
+        with database, database.cursor() as cursor:
+            while not self._end.wait(LOOK):
+                cursor.execute(
+                    'SELECT instance_uuid FROM migrations'
+                    " WHERE status = 'done' AND migration_type = 'evacuation'"
+                    ' AND source_compute = %s',
+                    (HOST,),
+                )
+                now = time.time()
+                for (server,) in cursor.fetchall():
+                    if server in self._servers:
+                        self.done.setdefault(server, now)
+
+
+def ours(clouds: pathlib.Path, servers: Ids) -> Time:
+    """openstack recover host, to the end of its process."""
+    with Watch(servers) as watch:
+        start = time.time()
+        done = practice.recover(
+            clouds, 'host', HOST, '--fenced', 'benchmark', '--yes'
+        )
+        end = time.time()
+        assert done.status == 0, done.stderr + done.stdout
+        watch.wait()
+    asked = _asked(clouds)
+    before = min(asked.values()) - start
+    after = end - max(watch.done.values())
+    lags, slots = _slots(asked, watch.done)
+    return Time('ours', end - start, before + after, lags, slots)
+
+
+def _asked(clouds: pathlib.Path) -> dict[str, float]:
+    """When each evacuation was noted in the journal, right before it."""
+    with Journal(clouds.with_name('journal.sqlite')) as journal:
+        [newest, *_] = journal.runs()
+        return {
+            event.step.partition(':')[2]: event.at
+            for event in journal.events(newest.id)
+            if event.step.startswith('evacuate:') and event.state == 'begun'
+        }
+
+
+def _slots(
+    asked: dict[str, float], done: dict[str, float]
+) -> tuple[float, float]:
+    """Median lag from a done to the next request of its slot; median slot."""
+    next_ones = sorted(asked.values())[IN_FLIGHT:]
+    ends = sorted(done.values())[: len(next_ones)]
+    lags = [b - e for b, e in zip(next_ones, ends, strict=True)]
+    spans = [done[server] - asked[server] for server in asked]
+    return statistics.median(lags or [0.0]), statistics.median(spans)
+
+
+def nova_client(clouds: pathlib.Path, servers: Ids) -> Time:
+    """nova host-evacuate, and the wait for the last record."""
+    client = pathlib.Path(sys.executable).with_name('nova')
+    return _timed(
+        'nova host-evacuate',
+        servers,
+        lambda: _run(
+            [str(client), 'host-evacuate', '--strict', HOST], _auth()
+        ),
+    )
+
+
+def shell_loop(clouds: pathlib.Path, servers: Ids) -> Time:
+    """A loop of openstack server evacuate."""
+    client = str(pathlib.Path(sys.executable).with_name('openstack'))
+    words = ['--os-compute-api-version', '2.90', 'server', 'evacuate']
+    environment = practice.environment(lab.clouds_yaml())
+    return _timed(
+        'shell loop',
+        servers,
+        lambda: (
+            [_run([client, *words, s], environment) for s in servers] and None
+        ),
+    )
+
+
+def bare_loop(clouds: pathlib.Path, servers: Ids) -> Time:
+    """The SDK, eight requests in flight, and nothing else: the limit."""
+    cloud = practice.Practice()
+    cloud.call('GET', '/servers')  # the token is not part of the limit
+
+    def go() -> None:
+        waiting, flying = list(servers), set[str]()
+        while waiting or flying:
+            while waiting and len(flying) < IN_FLIGHT:
+                server = waiting.pop(0)
+                cloud.action(server, evacuate={})
+                flying.add(server)
+            flying -= {
+                m['instance_uuid']
+                for m in cloud.evacuations(HOST)
+                if m['status'] == 'done'
+            }
+            time.sleep(0.25)
+
+    return _timed('bare loop', servers, go)
+
+
+def _timed(way: str, servers: Ids, go: Callable[[], None]) -> Time:
+    with Watch(servers) as watch:
+        start = time.time()
+        go()
+        return Time(way, watch.wait() - start)
+
+
+def _run(argv: list[str], environment: dict[str, str]) -> None:
+    subprocess.run(
+        argv, env=environment, check=True, stdout=subprocess.DEVNULL
+    )
+
+
+def _auth() -> dict[str, str]:
+    """novaclient reads no clouds.yaml."""
+    return {
+        'PATH': os.environ['PATH'],
+        'OS_AUTH_URL': f'{ports.url("keystone")}/v3',
+        'OS_USERNAME': 'admin',
+        'OS_PASSWORD': keys.PASSWORD,
+        'OS_PROJECT_NAME': 'admin',
+        'OS_USER_DOMAIN_ID': 'default',
+        'OS_PROJECT_DOMAIN_ID': 'default',
+        'OS_COMPUTE_API_VERSION': '2.90',
+    }
+
+
+WAYS = (ours, nova_client, shell_loop, bare_loop)
+
+
+def measure(
+    cloud: practice.Practice, way: Callable[[pathlib.Path, Ids], Time], n: int
+) -> Time:
+    """Boot, fail, and have one way recover."""
+    cloud.delete_all()
+    for host in lab.HOSTS:
+        cloud.heal(host)
+    with (
+        practice.shared_disks(),
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        clouds = practice.write_clouds(pathlib.Path(folder))
+        servers = cloud.boot([f'b-{i}' for i in range(n)], HOST)
+        lab.fail(HOST)
+        cloud.until(
+            lambda: cloud.service(HOST)['state'] == 'down', 'seen as down'
+        )
+        if way is not ours:
+            cloud.put_service(HOST, forced_down=True)
+        return way(clouds, servers)
+
+
+def main() -> None:
+    """Run the rounds and print medians and paired ratios."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--servers', type=int, default=20)
+    parser.add_argument('--rounds', type=int, default=5)
+    parser.add_argument('--json', type=pathlib.Path, help='also write here')
+    given = parser.parse_args()
+    cloud = practice.Practice()
+    rounds = []
+    for number in range(given.rounds):
+        turn = number % len(WAYS)
+        times = [
+            measure(cloud, way, given.servers)
+            for way in (*WAYS[turn:], *WAYS[:turn])
+        ]
+        rounds.append({one.way: one for one in times})
+        for one in times:
+            print(number + 1, dataclasses.asdict(one), flush=True)
+    report(rounds)
+    if given.json:
+        data = [
+            {k: dataclasses.asdict(v) for k, v in r.items()} for r in rounds
+        ]
+        given.json.write_text(json.dumps(data, indent=1) + '\n')
+
+
+def report(rounds: list[dict[str, Time]]) -> None:
+    """Medians over the rounds, and ratios paired within each round."""
+    median = statistics.median
+    for way in rounds[0]:
+        seconds = median(r[way].total for r in rounds)
+        print(f'{way:20} median {seconds:6.1f} s')
+    for way in list(rounds[0]):
+        if way != 'ours':
+            ratio = median(r['ours'].total / r[way].total for r in rounds)
+            print(f'ours / {way:18} median ratio {ratio:5.2f}')
+    fixed = median(r['ours'].fixed for r in rounds)
+    limit = median(
+        r['ours'].total / (r['bare loop'].total + r['ours'].fixed)
+        for r in rounds
+    )
+    lag = median(r['ours'].lag / r['ours'].slot for r in rounds)
+    print(f'fixed cost          median {fixed:6.1f} s')
+    print(f'ours / (bare loop + fixed) median ratio {limit:5.2f}')
+    print(f'lag / slot time     median {lag:6.3f}')
+
+
+if __name__ == '__main__':
+    main()
