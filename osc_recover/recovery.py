@@ -101,9 +101,9 @@ class Recovery:
         :raises errors.Refused: when no server may be touched at all
         :raises errors.UnknownHost: when nova has no such compute host
         """
-        self._check_switches(request)
         facts = observe.situation(self.cloud, request.hosts)
         self._check_hosts(facts)
+        self._check_switches(request)
         request = self._with_own_run(facts, request)
         return host_procedure.recover_host(facts, request)
 
@@ -200,7 +200,10 @@ class Recovery:
         """
         run = self.journal.run(name)
         if run.cloud != self.cloud.key:
-            raise errors.WrongCloud(run.id, run.cloud_name, self.cloud.name)
+            theirs, ours = run.cloud_name, self.cloud.name
+            if theirs == ours:
+                theirs, ours = run.cloud, self.cloud.key
+            raise errors.WrongCloud(run.id, theirs, ours)
         return run
 
     def state(self, run: Run) -> str:
@@ -228,7 +231,15 @@ class Recovery:
         """See that the cloud still is what the stored plan was made for.
 
         :raises errors.FactsMoved: naming what has changed
+        :raises errors.Refused: when it was made without fencing evidence
         """
+        if run.plan.request.get('rehearsal'):
+            raise errors.Refused(
+                f'plan {run.id} is a rehearsal: nothing shows that '
+                f'{", ".join(run.plan.hosts)} is off',
+                'make a plan with --fence or --fenced "how you know"',
+                'no-evidence',
+            )
         if run.plan.procedure == 'return':
             fresh = self.plan_return(run.plan.hosts[0])
         else:

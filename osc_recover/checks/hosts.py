@@ -68,6 +68,8 @@ def host_up(view: View, host: str) -> Finding | None:
         return None
     if view.request.fence:
         return None
+    if view.request.rehearsal:
+        return warn(f'{host} is up: this is what would be done if it failed')
     return refuse(
         f'nova-compute on {host} is up: its guests may be running',
         'wait until "openstack compute service list" shows it down, or have '
@@ -81,6 +83,11 @@ def no_evidence(view: View) -> Finding | None:
     """A silent host is not a dead one: its guests may still write."""
     if view.request.fence or view.request.fenced:
         return None
+    if view.request.rehearsal:
+        return warn(
+            'a rehearsal: without evidence that the host is off this plan is '
+            'never carried out'
+        )
     return refuse(
         f'nothing shows that {_list(view.hosts)} is off; a host that nova '
         'cannot hear may still run its guests',

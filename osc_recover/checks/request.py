@@ -23,6 +23,7 @@ class Request:
     priority_property: str = ''
     fence: bool = False
     fenced: str = ''  # how the operator knows that the host is off
+    rehearsal: bool = False  # a dry run without evidence: never carried out
     take_over: str = ''  # the run whose marker may be overridden
     shared_storage: bool | None = None
     shared_hosts: tuple[str, ...] = ()

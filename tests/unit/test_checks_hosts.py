@@ -145,3 +145,11 @@ def test_the_newest_version_that_restores_the_state_is_asked(newest, chosen):
 
 def test_to_leave_servers_stopped_takes_2_95():
     assert versions.for_evacuation('2.100', leave_stopped=True) == '2.95'
+
+
+def test_a_rehearsal_needs_no_evidence_and_no_dead_host():
+    alive = cloud(services=computes(compute(HOST)))
+    request = asked(fenced='', rehearsal=True)
+    for scope, code in (('host', 'host-up'), ('cloud', 'no-evidence')):
+        (found,) = findings(scope, code, alive, request)
+        assert found.weight == 'warn'
