@@ -13,7 +13,7 @@ from osc_recover import errors, markers, operations, settings
 from osc_recover.checks.request import Request, Return
 from osc_recover.effects import Control
 from osc_recover.engine import Engine, Watcher
-from osc_recover.facts import Probe, Server, Service, Situation
+from osc_recover.facts import Probe, Server, Situation
 from osc_recover.gateways.cloud import Cloud
 from osc_recover.gateways.compute import Compute
 from osc_recover.gateways.fence import FenceAgents
@@ -73,11 +73,13 @@ class Recovery:
 
     def host_request(self, hosts: Sequence[str], **options: Any) -> Request:
         """A request with what the configuration says about the cloud."""
+        known = self.settings
+        defaults = {'workers': known.workers, 'timeout': known.timeout}
         return Request(
             hosts=tuple(hosts),
-            shared_storage=self.settings.shared_storage,
-            shared_hosts=self.settings.shared_hosts,
-            **options,
+            shared_storage=known.shared_storage,
+            shared_hosts=known.shared_hosts,
+            **{**defaults, **options},
         )
 
     def find_servers(self, names: Sequence[str]) -> list[Server]:
@@ -167,7 +169,7 @@ class Recovery:
         # nova's report_interval is 10 s; services that are not forced down
         # and count as up have shown theirs already.
         for _ in range(15):
-            service = self._service(host)
+            service = self.compute.compute_service(host)
             if service is None:
                 return False
             if service.updated_at != seen or (
@@ -293,7 +295,7 @@ class Recovery:
             self.journal,
             made.operations,
             made.guard,
-            workers=int(request.get('workers') or self.settings.workers),
+            workers=int(request.get('workers', 1)),
             max_failures=int(request.get('max_failures') or 0),
             watch=watch,
             control=control,
@@ -343,12 +345,12 @@ class Recovery:
         self._accept(run, host, evidence)
 
     def _problem(self, run: Run, host: str, mark: str) -> str:
-        service = self._service(host)
+        service = self.compute.compute_service(host)
         return operations.guard.problem_with(service, run.id, mark)
 
     def _accept(self, run: Run, host: str, evidence: Evidence) -> None:
         """Take fresh evidence for a host that had shown signs of life."""
-        service = self._service(host)
+        service = self.compute.compute_service(host)
         mark = service.updated_at if service else ''
         if self._is_beating(host, mark):
             raise errors.Refused(
@@ -368,16 +370,10 @@ class Recovery:
             data={'host': host, 'updated_at': mark},
         )
 
-    def _service(self, host: str) -> Service | None:
-        for service in self.compute.services():
-            if service.host == host and service.binary == 'nova-compute':
-                return service
-        return None
-
     def _is_beating(self, host: str, seen: str) -> bool:
         for _ in range(15):
             time.sleep(1)
-            service = self._service(host)
+            service = self.compute.compute_service(host)
             if service is not None and service.updated_at != seen:
                 return True
         return False

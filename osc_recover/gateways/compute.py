@@ -44,6 +44,16 @@ class Compute:
         """
         return tuple(map(service_from, self._list('/os-services', 'services')))
 
+    def compute_service(self, host: str) -> facts.Service | None:
+        """The nova-compute service of a host, or None."""
+        asked = {'host': host, 'binary': 'nova-compute'}
+        found = map(
+            service_from, self._list('/os-services', 'services', **asked)
+        )
+        wanted = (host, asked['binary'])
+        fitting = (s for s in found if (s.host, s.binary) == wanted)
+        return next(fitting, None)
+
     def hypervisors(self) -> tuple[facts.Hypervisor, ...]:
         """Every compute node."""
         found = self.api.pages(
@@ -123,6 +133,24 @@ class Compute:
         wanted = {key: value for key, value in asked.items() if value}
         found = self._list('/os-migrations', 'migrations', **wanted)
         return tuple(map(migration_from, found))
+
+    def newest_evacuations(
+        self, source: str, most: int
+    ) -> tuple[facts.Migration, ...]:
+        """The newest evacuation records off a host, newest first.
+
+        One request, however many old ones there are; ``most`` is 1000 at the
+        most (nova's api.max_limit).
+        """
+        path = '/os-migrations'
+        params = {
+            'source_compute': source,
+            'migration_type': 'evacuation',
+            'limit': most,
+        }
+        page = self.api.get(path, microversion=self._reads, params=params)
+        found = _of(f'GET {path}', page).objects('migrations')
+        return tuple(migration_from(record.data) for record in found)
 
     def groups(self) -> tuple[facts.Group, ...]:
         """Every server group of all projects; without its members' hosts.

@@ -61,7 +61,8 @@ def of_run(
     """
     compute = services.compute
     timeout = float(run.plan.request.get('timeout', 0))
-    lists = _Lists(compute, run.plan.hosts)
+    servers = sum(verdict.act for verdict in run.plan.verdicts)
+    lists = _Lists(compute, run.plan.hosts, most=min(4 * servers + 50, 1000))
     verbs: dict[str, Operation] = {
         'host.fence': host.Fence(power),
         'service.force-down': service.ForceDown(compute, run.id, grace),
@@ -91,15 +92,14 @@ class _Lists:
 
     compute: Compute
     hosts: tuple[str, ...]
+    most: int  # records of a host, the newest: enough for some tries of all
 
     def migrations(self) -> tuple[Migration, ...]:
         """Evacuations off the hosts."""
         return tuple(
             record
             for host in self.hosts
-            for record in self.compute.migrations(
-                source=host, type='evacuation'
-            )
+            for record in self.compute.newest_evacuations(host, self.most)
         )
 
     def servers(self) -> dict[str, Server]:
@@ -112,8 +112,5 @@ class _Lists:
 
     def services(self) -> dict[str, Service]:
         """The hosts' own services."""
-        return {
-            service.host: service
-            for service in self.compute.services()
-            if service.host in self.hosts and service.binary == 'nova-compute'
-        }
+        found = [self.compute.compute_service(host) for host in self.hosts]
+        return {service.host: service for service in found if service}

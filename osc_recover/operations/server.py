@@ -110,14 +110,14 @@ class Evacuate:
         while self._clock() < deadline:
             try:
                 number, records = self._next(number, control)
-            except errors.ApiError as exc:
+                newer = newer_evacuations(records, step)
+                if ended := self._ended(step, newer):
+                    return ended
+                if number % _LOOK_EVERY == 0:
+                    self._elsewhere(step)
+            except errors.CALL as exc:
                 problem = exc.sentence
                 control.wait(_TICK)
-                continue
-            if ended := self._ended(step, newer_evacuations(records, step)):
-                return ended
-            if number % _LOOK_EVERY == 0:
-                self._elsewhere(step)
         raise _late(step, self._timeout, problem)
 
     def _next(
@@ -210,14 +210,21 @@ class Stop:
         """Wait until it is stopped."""
         deadline = self._clock() + self._timeout
         while True:
-            server = _server(self._compute, step.target)
-            if server.vm_state == 'stopped' and not server.task_state:
+            problem = self._problem(step)
+            if not problem:
                 return Result()
             if self._clock() > deadline:
-                raise errors.StepFailed(
-                    f'it is still {server.vm_state} ({server.task_state})'
-                )
+                raise errors.StepFailed(problem)
             control.wait(_TICK)
+
+    def _problem(self, step: Step) -> str:
+        try:
+            server = _server(self._compute, step.target)
+        except errors.CALL as exc:
+            return exc.sentence
+        if server.vm_state == 'stopped' and not server.task_state:
+            return ''
+        return f'it is still {server.vm_state} ({server.task_state})'
 
 
 class Prove:
@@ -253,12 +260,9 @@ class Prove:
         """
         deadline = self._clock() + _PROOF
         while True:
-            server = _server(self._compute, step.target)
-            wrong = list(self._wrong(step, server))
+            host, wrong = self._look(step)
             if not wrong:
-                return Result(
-                    f'on {server.host}', data={'destination': server.host}
-                )
+                return Result(f'on {host}', data={'destination': host})
             if self._clock() > deadline:
                 raise errors.StepFailed(
                     f'it arrived, but {"; ".join(wrong)}',
@@ -266,6 +270,13 @@ class Prove:
                     f'openstack server show {step.target}',
                 )
             control.wait(_TICK)
+
+    def _look(self, step: Step) -> tuple[str, list[str]]:
+        try:
+            server = _server(self._compute, step.target)
+            return server.host, list(self._wrong(step, server))
+        except errors.CALL as exc:
+            return '', [f'it cannot be looked at: {exc.sentence}']
 
     def _wrong(self, step: Step, server: Server) -> Iterable[str]:
         yield from wrong_state(step, server)

@@ -99,9 +99,9 @@ class Up:
 
 
 def _service(compute: Compute, host: str) -> Service:
-    for service in compute.services():
-        if service.host == host and service.binary == 'nova-compute':
-            return service
+    service = compute.compute_service(host)
+    if service is not None:
+        return service
     raise errors.StepFailed(
         f'the nova-compute service of {host} is gone from nova',
         'see who deleted it: openstack compute service list',

@@ -35,7 +35,7 @@ class Shared(Generic[T]):
         self._hurry = False
         self._due = 0.0
         self._value: T | None = None
-        self._problem: errors.ApiError | None = None
+        self._problem: errors.ApiError | errors.AuthFailed | None = None
 
     def now(self, control: Control) -> tuple[int, T]:
         """A reading that is begun after this call, at once, and its number."""
@@ -49,6 +49,7 @@ class Shared(Generic[T]):
         """A reading newer than number ``seen``, waited for, and its number.
 
         :raises errors.ApiError: when that reading failed
+        :raises errors.AuthFailed: when there was no token for it
         :raises Cut: when the run is cut meanwhile
         """
         while self._is_ours(seen, control):
@@ -82,10 +83,11 @@ class Shared(Generic[T]):
                 self._changed.notify_all()
 
     def _make(self) -> None:
-        value, problem = self._value, None
+        value = self._value
+        problem: errors.ApiError | errors.AuthFailed | None = None
         try:
             value = self._read()
-        except errors.ApiError as exc:
+        except errors.CALL as exc:
             problem = exc
         with self._changed:
             self._value, self._problem = value, problem

@@ -88,6 +88,9 @@ class World:
     def services(self):
         return tuple(self._services.values())
 
+    def compute_service(self, host):
+        return self._services.get(host)
+
     def update_service(self, service, *, enabled, reason, forced_down):
         name = next(s.host for s in self.services() if s.id == service)
 
@@ -117,10 +120,11 @@ class World:
     def evacuate_actions(self, server):
         return tuple(f'req-{n}' for n in range(self._actions[server], 0, -1))
 
-    def migrations(self, *, source='', **other):
+    def newest_evacuations(self, source, most):
         with self._lock:
             self._records = [self._on(r) for r in self._records]
-            return tuple(r for r in self._records if r.source == source)
+            mine = [r for r in self._records if r.source == source]
+            return tuple(mine[::-1][:most])
 
     def _on(self, record):
         if record.status not in self.steps[:-1]:

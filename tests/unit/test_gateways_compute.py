@@ -140,6 +140,23 @@ def test_migrations_are_filtered_by_nova():
     assert (found.destination, found.status) == ('cmp3', 'done')
 
 
+def test_the_newest_evacuations_are_one_page():
+    with nova() as (service, api):
+        (found,) = api.newest_evacuations('cmp1', 70)
+    asked = only(service, '/os-migrations').query
+    assert asked['limit'] == ['70']
+    assert asked['source_compute'] == ['cmp1']
+    assert (found.id, found.status) == (1, 'done')
+
+
+def test_the_compute_service_of_a_host_is_asked_for_by_name():
+    with nova() as (service, api):
+        found = api.compute_service('cmp1')
+    asked = only(service, '/os-services').query
+    assert asked == {'host': ['cmp1'], 'binary': ['nova-compute']}
+    assert (found.host, found.binary) == ('cmp1', 'nova-compute')
+
+
 def test_groups_are_read_until_nothing_new_comes():
     with nova() as (service, api):
         (group,) = api.groups()
