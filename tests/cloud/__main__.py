@@ -61,10 +61,13 @@ def up(_: argparse.Namespace) -> None:
 
 
 def down(_: argparse.Namespace) -> None:
+    # Said first: there may be several clouds, chosen by the environment.
+    print(f'down: the cloud in {paths.state()}', file=sys.stderr, flush=True)
     cloud.down()
 
 
 def wipe(_: argparse.Namespace) -> None:
+    print(f'wipe: the cloud in {paths.state()}', file=sys.stderr, flush=True)
     cloud.wipe()
 
 

@@ -42,7 +42,9 @@ def up(say: Callable[[str], None]) -> None:
 def down() -> None:
     """End every process of this cloud; what it knows stays on the disk."""
     with files.locked(paths.state() / 'cloud'):
-        processes.stop(processes.names() - {*LAST, messaging.MAPPER})
+        # Some never end by themselves once the broker's other side is gone,
+        # and none has anything to lose.
+        processes.stop(processes.names() - {*LAST, messaging.MAPPER}, 8)
         processes.stop(LAST)
         processes.stop([messaging.MAPPER])
         # Whatever was started meanwhile, by a test say.

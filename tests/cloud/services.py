@@ -158,7 +158,7 @@ def _seconds(text: str | None) -> float:
     if text is None:
         return 0.0
     moment = datetime.datetime.fromisoformat(text)
-    return moment.replace(tzinfo=datetime.timezone.utc).timestamp()
+    return moment.replace(tzinfo=datetime.UTC).timestamp()
 
 
 @functools.cache
