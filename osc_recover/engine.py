@@ -145,7 +145,7 @@ class Engine:
             result = self._bring_about(run, step, before)
         except _InDoubt as exc:
             self._record(run, step, State.IN_DOUBT, Result(str(exc)))
-        except (errors.StepFailed, errors.ApiError) as exc:
+        except (errors.StepFailed, *errors.CALL) as exc:
             self._fail(run, step, exc)
         else:
             self._record(run, step, State.DONE, result)
@@ -236,7 +236,8 @@ class Engine:
         while True:
             try:
                 effect = operation.in_effect(step, lost=True)
-            except errors.ApiUnreachable:
+            except errors.CALL:
+                # Whatever keeps us from looking, it is no answer.
                 effect = None
             left = until - self._clock()
             if effect or left <= 0:

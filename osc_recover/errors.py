@@ -351,6 +351,10 @@ class AuthFailed(RecoverError):
     )
 
 
+# What a call of a service raises.
+CALL = (ApiError, AuthFailed)
+
+
 # Carrying out.
 
 

@@ -161,6 +161,51 @@ def test_nobody_can_tell_is_in_doubt_until_settled(carry_out, journal, light):
     assert light.asked.count('a') == 2
 
 
+@pytest.mark.parametrize(
+    'problem',
+    [
+        errors.ApiUnreachable('light', 'GET', 'out of reach'),
+        errors.Unauthorized('light', 'GET', '401'),
+        errors.ApiRefused('light', 'GET', '400'),
+        errors.AuthFailed('keystone is gone'),
+    ],
+    ids=lambda problem: problem.code,
+)
+def test_what_cannot_be_looked_for_is_in_doubt(
+    carry_out, journal, light, problem
+):
+    def in_effect(step, lost=False):
+        if lost:
+            raise problem
+        return False
+
+    light.script['a'] = 'lost'
+    known, light.in_effect = light.in_effect, in_effect
+    run, done = carry_out(plan_of(lane('a')))
+    assert not done
+    assert states(journal, run)['light:a'] == 'in-doubt'
+    light.in_effect = known
+    light.lit.add('a')
+    _, done = carry_out(journal.run(run).plan, run)
+    assert done
+    assert light.asked.count('a') == 1
+
+
+def test_a_token_that_cannot_be_had_fails_a_lane_and_no_other(
+    carry_out, journal, light
+):
+    def in_effect(step, lost=False):
+        if step.target == 'a':
+            raise errors.AuthFailed('keystone is gone')
+        return False
+
+    light.in_effect = in_effect
+    run, done = carry_out(plan_of(lane('a'), lane('c')))
+    assert not done
+    assert light.asked == ['c', 'z']
+    assert 'no token' in journal.last(run, 'light:a').note
+
+
 def test_a_rejected_token_is_renewed_once(carry_out, light):
     light.script['a'] = 'rejected'
     _, done = carry_out(plan_of(lane('a')))
