@@ -40,7 +40,7 @@ class Settings:
     shared_storage: bool | None = None
     shared_hosts: tuple[str, ...] = ()
     request_timeout: float = 60.0
-    timeout: float = 1800.0
+    timeout: int = 1800
     fence_timeout: float = 120.0
     fence: tuple[FenceDevice, ...] = ()
     unknown: tuple[str, ...] = ()
@@ -51,8 +51,9 @@ class Settings:
         return self.journal or _state_home() / 'osc-recover/journal.sqlite'
 
 
-_TIMES = {'request_timeout', 'timeout', 'fence_timeout'}
-KEYS = _TIMES | _OTHERS | {'workers', 'journal', 'shared_storage', 'fence'}
+_TIMES = {'request_timeout', 'fence_timeout'}
+_WHOLE = {'workers', 'timeout'}
+KEYS = _TIMES | _WHOLE | _OTHERS | {'journal', 'shared_storage', 'fence'}
 
 
 def read(section: Any) -> Settings:
@@ -64,12 +65,12 @@ def read(section: Any) -> Settings:
         raise errors.BadSettings('(all of it)', 'is no map')
     shared, hosts = _shared(section.get('shared_storage'))
     return Settings(
-        workers=_whole('workers', section.get('workers', 8)),
         journal=_journal(section.get('journal')),
         shared_storage=shared,
         shared_hosts=hosts,
         fence=_fence(section.get('fence') or ()),
         unknown=tuple(sorted(str(k) for k in section if k not in KEYS)),
+        **{key: _whole(key, section[key]) for key in _WHOLE & set(section)},
         **{key: _number(key, section[key]) for key in _TIMES & set(section)},
     )
 

@@ -18,8 +18,10 @@ def test_nothing_written_down_gives_the_defaults():
 
 
 def test_numbers_may_be_text_as_the_sdk_makes_them():
-    found = settings.read({'workers': '4', 'timeout': '600', 'fence': ()})
-    assert (found.workers, found.timeout) == (4, 600.0)
+    found = settings.read(
+        {'workers': '4', 'timeout': '600', 'fence_timeout': '9.5'}
+    )
+    assert [found.workers, found.timeout, found.fence_timeout] == [4, 600, 9.5]
 
 
 @pytest.mark.parametrize(
@@ -33,9 +35,12 @@ def test_what_is_no_usable_number_is_refused(key, value):
         settings.read({key: value})
 
 
-def test_workers_are_whole():
-    with pytest.raises(errors.BadSettings, match='workers'):
-        settings.read({'workers': '0.5'})
+@pytest.mark.parametrize('key', ['workers', 'timeout'])
+def test_some_numbers_are_whole(key):
+    with pytest.raises(errors.BadSettings, match=key):
+        settings.read({key: '1.5'})
+    found = getattr(settings.read({key: '2.0'}), key)
+    assert (found, type(found)) == (2, int)
 
 
 @pytest.mark.parametrize(
