@@ -11,7 +11,7 @@ from osc_recover.runs import Event
 PLANNED, LEFT, RECOVERED, FAILED = 'planned', 'left', 'recovered', 'failed'
 IN_DOUBT, UNDER_WAY, NOT_BEGUN = 'in-doubt', 'under way', 'not begun'
 RETURNED, CHECKED = 'returned', 'checked'
-GOOD = (RECOVERED, RETURNED, CHECKED)
+GOOD = (PLANNED, RECOVERED, RETURNED, CHECKED)
 
 # Procedure -> how its success is called, and what it does not act on.
 _WORDS = {'host': (RECOVERED, LEFT), 'return': (RETURNED, CHECKED)}
@@ -43,6 +43,11 @@ class Row:
     state: str = ''
     reason: str = ''
     way_out: str = ''
+
+
+def is_good(row: Row) -> bool:
+    """Whether a server is as it was asked for."""
+    return row.state in GOOD or row.verdict == 'excluded'
 
 
 def planned(plan: Plan) -> list[Row]:

@@ -39,6 +39,17 @@ class Carrier(base.Lister):
         for note in plan.notes:
             self.say(f'note: {note}')
 
+    def dry_run(self, run: Run) -> list[tuple[Any, ...]]:
+        """The rows of a plan that is kept; the status tells of refusals."""
+        further = f'openstack recover run start {run.id} carries it out'
+        if run.plan.request.get('rehearsal'):
+            further = 'to carry one out, --fence or --fenced is needed'
+        self.say(f'dry run: nothing was changed; plan {run.id}; {further}')
+        rows = outcome.planned(run.plan)
+        if not all(map(outcome.is_good, rows)):
+            self.status = errors.FAILED
+        return [base.values(row) for row in rows]
+
     def nothing_to_do(self, plan: Plan) -> Iterator[tuple[Any, ...]]:
         """The rows of a plan without steps: an empty host, or all refused."""
         if plan.verdicts:
@@ -75,12 +86,15 @@ class Carrier(base.Lister):
         """What the journal says became of a run."""
         events = self.recover.journal.events(run.id)
         rows = outcome.outcomes(run.id, run.plan, events)
-        wrong = [row for row in rows if row.state not in outcome.GOOD]
+        wrong = [row for row in rows if not outcome.is_good(row)]
         if wrong and not self.status:
             self.status = errors.FAILED
-        if wrong:
+        left = [row for row in wrong if row.state == outcome.LEFT]
+        if left:
+            self.say(f'{len(left)} of {len(rows)} were left alone: see why')
+        if len(wrong) > len(left):
             self.say(
-                f'{len(wrong)} of {len(rows)} are not done; '
+                f'{len(wrong) - len(left)} of {len(rows)} are not done; '
                 f'openstack recover run resume {run.id}'
             )
         return [base.values(row) for row in rows]
@@ -99,7 +113,7 @@ class _Recover(Carrier):
         run = self.recover.store(plan)
         if parsed_args.dry_run:
             self.tell(plan)
-            return self._dry(run)
+            return self.dry_run(run)
         if parsed_args.yes:
             self.tell(plan)
         approval.ask(run, parsed_args.yes)
@@ -108,15 +122,6 @@ class _Recover(Carrier):
     def request(self, parsed_args: argparse.Namespace) -> Any:
         """The request that the options make."""
         raise NotImplementedError
-
-    def _dry(self, run: Run) -> Iterator[tuple[Any, ...]]:
-        self.say(
-            f'dry run: nothing was changed; the plan is kept: '
-            f'openstack recover run start {run.id} carries it out'
-        )
-        if not all(verdict.act for verdict in run.plan.verdicts):
-            self.status = errors.FAILED
-        return self.planned_rows(run.plan)
 
     def _note_version(self) -> None:
         given = getattr(self.app.options, 'os_compute_api_version', '')

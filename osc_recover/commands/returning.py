@@ -40,7 +40,7 @@ class RecoverReturn(host.Carrier):
         run = self.recover.store(plan)
         self.tell(plan)
         if parsed_args.dry_run:
-            return self.planned_rows(plan)
+            return self.dry_run(run)
         approval.ask(run, parsed_args.yes)
         return self.carry_out(run)
 
