@@ -5,7 +5,6 @@ import contextlib
 import dataclasses
 import difflib
 import getpass
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
 
@@ -13,6 +12,8 @@ from osc_recover import errors, markers, operations, settings
 from osc_recover.checks.request import Request, Return
 from osc_recover.effects import Control
 from osc_recover.engine import Engine, Watcher
+from osc_recover.evidence import Evidence as Evidence
+from osc_recover.evidence import HostsOff, beats
 from osc_recover.facts import Probe, Server, Situation
 from osc_recover.gateways.cloud import Cloud
 from osc_recover.gateways.compute import Compute
@@ -24,17 +25,9 @@ from osc_recover.plan import Plan
 from osc_recover.procedures import host as host_procedure
 from osc_recover.procedures import returning
 from osc_recover.records import from_data
-from osc_recover.runs import Event, Run, State
+from osc_recover.runs import Run
 
 _RUN_STATES = ('started', 'stopped', 'finished', 'ended')
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Evidence:
-    """How it is known that a failed host is off."""
-
-    fence: bool = False
-    fenced: str = ''
 
 
 class Recovery:
@@ -154,7 +147,8 @@ class Recovery:
         mine = self._runs_on(host)
         request = Return(
             host=host,
-            alive=self._is_alive(host, service.updated_at),
+            alive=(service.up and not service.forced_down)
+            or beats(self.compute, host, service.updated_at),
             open_runs=tuple(r.id for r in mine if self.is_open(r)),
             was_enabled=_was_enabled(mine),
         )
@@ -163,21 +157,6 @@ class Recovery:
     def return_refusal(self, plan: Plan) -> errors.Refused | None:
         """Why a plan to return a host has no steps; None: none are needed."""
         return returning.refusal(plan)
-
-    def _is_alive(self, host: str, seen: str) -> bool:
-        """Wait for a heartbeat: the record changes while we look at it."""
-        # nova's report_interval is 10 s; services that are not forced down
-        # and count as up have shown theirs already.
-        for _ in range(15):
-            service = self.compute.compute_service(host)
-            if service is None:
-                return False
-            if service.updated_at != seen or (
-                service.up and not service.forced_down
-            ):
-                return True
-            time.sleep(1)
-        return False
 
     def _runs_on(self, host: str) -> list[Run]:
         return [
@@ -263,7 +242,7 @@ class Recovery:
         control = Control()
         with self._locked(run):
             if run.plan.procedure == 'host':
-                self._renew(run, evidence)
+                self._hosts_off().check(run, evidence or Evidence())
             self.journal.record(run.id, '', 'started', data=_who())
             done = self._engine(run, control, watch).carry_out(
                 run.id, run.plan
@@ -289,7 +268,7 @@ class Recovery:
             control,
             power=self._agents(),
             grace=self.settings.request_timeout,
-            mark=lambda host: self._mark(run.id, host),
+            mark=lambda host: self._hosts_off().mark(run.id, host),
         )
         return Engine(
             self.journal,
@@ -301,88 +280,11 @@ class Recovery:
             control=control,
         )
 
+    def _hosts_off(self) -> HostsOff:
+        return HostsOff(self.journal, self.compute, self._agents())
+
     def _agents(self) -> FenceAgents:
         return FenceAgents(self.settings.fence, self.settings.fence_timeout)
-
-    # Evidence
-
-    def _mark(self, run: str, host: str) -> str:
-        """When our own last write left the service record of a host."""
-        marks = [
-            event.data
-            for event in self.journal.events(run)
-            if _is_mark(event, host)
-        ]
-        return str(marks[-1].get('updated_at', '')) if marks else ''
-
-    def _renew(self, run: Run, evidence: Evidence | None) -> None:
-        """Check again, on a resume, that the failed hosts are off."""
-        for host in run.plan.hosts:
-            mark = self._mark(run.id, host)
-            if mark:
-                self._renew_host(run, host, mark, evidence or Evidence())
-
-    def _renew_host(
-        self, run: Run, host: str, mark: str, evidence: Evidence
-    ) -> None:
-        fence = evidence.fence or bool(run.plan.request.get('fence'))
-        if fence and not self._agents().is_off(host):
-            raise errors.Refused(
-                f'the fence device says that {host} is on',
-                'see that it is off, then resume',
-                'host-up',
-            )
-        problem = self._problem(run, host, mark)
-        if not problem:
-            return
-        if not (evidence.fence or evidence.fenced):
-            raise errors.Refused(
-                f'{host}: {problem}',
-                f'see that {host} is off, then: openstack recover run resume '
-                f'{run.id} --fence (or --fenced "how you know")',
-                'host-up',
-            )
-        self._accept(run, host, evidence)
-
-    def _problem(self, run: Run, host: str, mark: str) -> str:
-        service = self.compute.compute_service(host)
-        return operations.guard.problem_with(service, run.id, mark)
-
-    def _accept(self, run: Run, host: str, evidence: Evidence) -> None:
-        """Take fresh evidence for a host that had shown signs of life."""
-        service = self.compute.compute_service(host)
-        mark = service.updated_at if service else ''
-        if self._is_beating(host, mark):
-            raise errors.Refused(
-                f'{host} still sends heartbeats to nova: it is not off',
-                'switch it off, then resume',
-                'host-up',
-            )
-        if problem := self._problem(run, host, mark):
-            raise errors.Refused(
-                f'{host}: {problem}', 'make a new plan', 'host-up'
-            )
-        self.journal.record(
-            run.id,
-            '',
-            'evidence',
-            evidence.fenced or 'fenced, verified off',
-            data={'host': host, 'updated_at': mark},
-        )
-
-    def _is_beating(self, host: str, seen: str) -> bool:
-        for _ in range(15):
-            time.sleep(1)
-            service = self.compute.compute_service(host)
-            if service is not None and service.updated_at != seen:
-                return True
-        return False
-
-
-def _is_mark(event: Event, host: str) -> bool:
-    if event.state == 'evidence':
-        return bool(event.data.get('host') == host)
-    return event.step == f'force-down:{host}' and event.state == State.DONE
 
 
 def _request(plan: Plan) -> Request:

@@ -70,9 +70,14 @@ def read(section: Any) -> Settings:
         shared_hosts=hosts,
         fence=_fence(section.get('fence') or ()),
         unknown=tuple(sorted(str(k) for k in section if k not in KEYS)),
-        **{key: _whole(key, section[key]) for key in _WHOLE & set(section)},
-        **{key: _number(key, section[key]) for key in _TIMES & set(section)},
+        **_numbers(section),
     )
+
+
+def _numbers(section: Mapping[str, Any]) -> dict[str, Any]:
+    times = {key: _number(key, section[key]) for key in _TIMES & set(section)}
+    whole = {key: _whole(key, section[key]) for key in _WHOLE & set(section)}
+    return {**times, **whole}
 
 
 def _number(key: str, value: Any) -> float:

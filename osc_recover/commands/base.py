@@ -6,12 +6,12 @@ import contextlib
 import dataclasses
 import signal
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, ClassVar
 
 from osc_lib.command import command
 
-from osc_recover import errors
+from osc_recover import errors, settings
 
 Rows = Iterable[Sequence[Any]]
 
@@ -101,13 +101,34 @@ class Lister(command.Lister):
 
     def _log_in(self) -> None:
         self.auth_required = True
+        manager: Any = self.app.client_manager
+        manager.setup_auth = _bounded(manager)
         try:
             self.app.prepare_to_run_command(self)
+        except errors.RecoverError:
+            raise
         # The client and its plugins raise what they like here.
         except Exception as exc:
             # What comes after this are the classes of an HTTP library.
             told = str(exc).partition(': HTTP')[0]
             raise errors.AuthFailed(told) from exc
+
+
+def _bounded(manager: Any) -> Callable[[], None]:
+    """Have the client's session give up a keystone that hangs.
+
+    The client fetches a token as soon as it has made its session, and gives
+    that no timeout.
+    """
+    setup_auth = manager.setup_auth
+
+    def setup() -> None:
+        setup_auth()
+        section = manager.sdk_connection.config.config.get('recover') or {}
+        if manager.session.timeout is None:
+            manager.session.timeout = settings.read(section).request_timeout
+
+    return setup
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from osc_recover.gateways.cloud import Cloud
 from osc_recover.gateways.compute import Compute
 from osc_recover.gateways.network import Network
 from osc_recover.gateways.volume import Volumes
-from osc_recover.operations import guard, host, server, service
+from osc_recover.operations import guard, host, proof, server, service
 from osc_recover.operations.watch import Shared
 from osc_recover.runs import Run
 
@@ -77,7 +77,7 @@ def of_run(
             control=control,
         ),
         'server.stop': server.Stop(compute, grace=grace, timeout=timeout),
-        'server.prove': server.Prove(
+        'server.prove': proof.Prove(
             compute, services.network, services.volumes
         ),
     }
