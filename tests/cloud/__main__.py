@@ -29,18 +29,23 @@ def main() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog='python -m tests.cloud', description='The practice cloud.')
+        prog='python -m tests.cloud', description='The practice cloud.'
+    )
     commands = parser.add_subparsers(required=True, metavar='COMMAND')
     for name, call, text in (
-            ('up', up, 'install what is missing, start what is not running'),
-            ('down', down, 'end all its processes, keep its data'),
-            ('status', status, 'say what runs; exit 1 if not all does'),
-            ('wipe', wipe, 'down, and forget its data; keep the cache')):
+        ('up', up, 'install what is missing, start what is not running'),
+        ('down', down, 'end all its processes, keep its data'),
+        ('status', status, 'say what runs; exit 1 if not all does'),
+        ('wipe', wipe, 'down, and forget its data; keep the cache'),
+    ):
         commands.add_parser(name, help=text).set_defaults(call=call)
     one = commands.add_parser('fail', help='let a compute host die')
     one.add_argument('host')
-    one.add_argument('--keep-power', action='store_true',
-                     help='only nova-compute dies; its guests run on')
+    one.add_argument(
+        '--keep-power',
+        action='store_true',
+        help='only nova-compute dies; its guests run on',
+    )
     one.set_defaults(call=fail)
     one = commands.add_parser('revive', help='bring a failed host back')
     one.add_argument('host')
@@ -53,8 +58,10 @@ def up(_: argparse.Namespace) -> None:
     cloud.up(lambda line: print(line, file=sys.stderr, flush=True))
     failed = [host for host in configs.HOSTS if not services.powered(host)]
     for host in failed:
-        print(f'{host} is still failed; "revive {host}" brings it back',
-              file=sys.stderr)
+        print(
+            f'{host} is still failed; "revive {host}" brings it back',
+            file=sys.stderr,
+        )
     print(f'up: {time.monotonic() - began:.1f} s', file=sys.stderr)
     print(f'# {paths.clouds_yaml()}: practice, practice-member')
     print(cloud.environment())

@@ -31,9 +31,13 @@ def up(say: Callable[[str], None]) -> None:
             configs.clouds()
             return
         _check()
-        steps.run([
-            steps.Step('Debian packages', install.packages),
-            steps.Step('virtual environment', install.venv)], say)
+        steps.run(
+            [
+                steps.Step('Debian packages', install.packages),
+                steps.Step('virtual environment', install.venv),
+            ],
+            say,
+        )
         configs.write()
         steps.run(_steps(), say)
         files.write_text(paths.ready(), _version())
@@ -61,27 +65,40 @@ def wipe() -> None:
 def complete() -> bool:
     """Whether all that should run does, and it was seeded."""
     return paths.ready().exists() and all(
-        processes.running(name) for name in wanted())
+        processes.running(name) for name in wanted()
+    )
 
 
 def wanted() -> list[str]:
-    return [database.NAME, messaging.MAPPER, messaging.BROKER,
-            *(service.name for service in _services())]
+    return [
+        database.NAME,
+        messaging.MAPPER,
+        messaging.BROKER,
+        *(service.name for service in _services()),
+    ]
 
 
 def _services() -> list[services.Service]:
-    return [*services.apis(), *services.workers(),
-            *(services.compute(host) for host in configs.HOSTS
-              if services.powered(host))]
+    return [
+        *services.apis(),
+        *services.workers(),
+        *(
+            services.compute(host)
+            for host in configs.HOSTS
+            if services.powered(host)
+        ),
+    ]
 
 
 def _check() -> None:
-    made_by = (paths.ready().read_text() if paths.ready().exists()
-               else _version())
+    made_by = (
+        paths.ready().read_text() if paths.ready().exists() else _version()
+    )
     if made_by != _version():
         raise errors.CloudError(
             f'{paths.state()} was made by another version of the practice '
-            'cloud, whose data this one cannot use; run "wipe", then "up"')
+            'cloud, whose data this one cannot use; run "wipe", then "up"'
+        )
 
 
 def _version() -> str:
@@ -89,8 +106,11 @@ def _version() -> str:
 
 
 def _steps() -> list[steps.Step]:
-    started = [_step(service, 'identity', messaging.BROKER)
-               for service in _services() if service.name != 'keystone-api']
+    started = [
+        _step(service, 'identity', messaging.BROKER)
+        for service in _services()
+        if service.name != 'keystone-api'
+    ]
     keystone = services.apis()[0]
     return [
         steps.Step('schemas', database.prepare),

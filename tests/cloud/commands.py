@@ -10,15 +10,25 @@ from collections.abc import Mapping, Sequence
 from tests.cloud import errors, paths
 
 
-def run(name: str, argv: Sequence[str], feed: str = '',
-        env: Mapping[str, str] | None = None) -> None:
+def run(
+    name: str,
+    argv: Sequence[str],
+    feed: str = '',
+    env: Mapping[str, str] | None = None,
+) -> None:
     log = paths.log(name)
     log.parent.mkdir(parents=True, exist_ok=True)
     with open(log, 'ab') as out:
         ended = subprocess.run(
-            argv, input=feed.encode(), stdout=out, stderr=out,
-            env={**os.environ, **(env or {})}, check=False)
+            argv,
+            input=feed.encode(),
+            stdout=out,
+            stderr=out,
+            env={**os.environ, **(env or {})},
+            check=False,
+        )
     if ended.returncode:
         raise errors.CloudError(
             f'{" ".join(argv[:3])} … ended with status {ended.returncode}; '
-            f'its last words are in {log}')
+            f'its last words are in {log}'
+        )

@@ -20,8 +20,9 @@ def write() -> None:
         if template.name not in (PER_HOST, CLOUDS):
             files.write_text(folder / template.name, _fill(template.name))
     for host in HOSTS:
-        files.write_text(folder / f'nova-{host}.conf',
-                         _fill(PER_HOST, host=host))
+        files.write_text(
+            folder / f'nova-{host}.conf', _fill(PER_HOST, host=host)
+        )
         # nova-compute writes its node's identity there, and makes no folder.
         (paths.host(host) / 'nova').mkdir(parents=True, exist_ok=True)
     for purpose in ('fernet', 'credential'):
@@ -37,9 +38,11 @@ def everything() -> str:
     """All of it as one text: what a database was made for."""
     names = sorted(template.name for template in TEMPLATES.iterdir())
     return '\n'.join(
-        string.Template((TEMPLATES / name).read_text())
-        .safe_substitute({n: str(ports.port(n)) for n in ports.NAMES})
-        for name in names)
+        string.Template((TEMPLATES / name).read_text()).safe_substitute(
+            {n: str(ports.port(n)) for n in ports.NAMES}
+        )
+        for name in names
+    )
 
 
 def _write_keys(purpose: str) -> None:
@@ -60,5 +63,10 @@ def _fill(name: str, **more: str) -> str:
 def _values() -> Mapping[str, str]:
     numbers = {name: str(ports.port(name)) for name in ports.NAMES}
     urls = {f'{name}_url': ports.url(name) for name in ports.NAMES}
-    return {'state': str(paths.state()), 'venv': str(paths.venv()),
-            'password': keys.PASSWORD, **numbers, **urls}
+    return {
+        'state': str(paths.state()),
+        'venv': str(paths.venv()),
+        'password': keys.PASSWORD,
+        **numbers,
+        **urls,
+    }

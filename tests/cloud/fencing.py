@@ -14,8 +14,9 @@ IS_OFF = 2
 
 def call(action: str, plug: str) -> int:
     status = _act(action, plug)
-    files.append(paths.state() / 'fence.jsonl', action=action, plug=plug,
-                 status=status)
+    files.append(
+        paths.state() / 'fence.jsonl', action=action, plug=plug, status=status
+    )
     return status
 
 

@@ -39,8 +39,9 @@ def locked(path: pathlib.Path) -> Iterator[None]:
         yield
 
 
-def update(path: pathlib.Path, default: Any,
-           change: Callable[[Any], None]) -> None:
+def update(
+    path: pathlib.Path, default: Any, change: Callable[[Any], None]
+) -> None:
     """Read, change in place and write, with no other writer in between."""
     with locked(path):
         value = read(path, default)

@@ -39,7 +39,8 @@ def guests_file(host: str) -> pathlib.Path:
 def check(host: str) -> None:
     if host not in configs.HOSTS:
         raise errors.CloudError(
-            f'there is no host {host}; there are {", ".join(configs.HOSTS)}')
+            f'there is no host {host}; there are {", ".join(configs.HOSTS)}'
+        )
 
 
 def _shut_down(guests: dict[str, dict[str, object]]) -> None:

@@ -20,10 +20,10 @@ def packages() -> None:
     if os.geteuid():
         raise errors.CloudError(
             f'Debian packages are missing: {" ".join(missing)}; only root '
-            f'can install them: apt-get install {" ".join(missing)}')
+            f'can install them: apt-get install {" ".join(missing)}'
+        )
     env = {'DEBIAN_FRONTEND': 'noninteractive'}
-    install = ['apt-get', 'install', '-y', '--no-install-recommends',
-               *missing]
+    install = ['apt-get', 'install', '-y', '--no-install-recommends', *missing]
     try:
         commands.run('apt', install, env=env)
     except errors.CloudError:
@@ -43,9 +43,17 @@ def venv() -> None:
     shutil.rmtree(home, ignore_errors=True)
     home.parent.mkdir(parents=True, exist_ok=True)
     commands.run('pip', [sys.executable, '-m', 'venv', str(home)])
-    commands.run('pip', [
-        str(home / 'bin/pip'), 'install',
-        '-c', str(paths.CONSTRAINTS), '-r', str(paths.REQUIREMENTS)])
+    commands.run(
+        'pip',
+        [
+            str(home / 'bin/pip'),
+            'install',
+            '-c',
+            str(paths.CONSTRAINTS),
+            '-r',
+            str(paths.REQUIREMENTS),
+        ],
+    )
     (home / 'whole').touch()
 
 
@@ -91,5 +99,6 @@ def _program(name: str, folder: str) -> str:
     found = shutil.which(name, path=folder)
     if found is None:
         raise errors.CloudError(
-            f'{name} is not in {folder}; run "up", which installs it')
+            f'{name} is not in {folder}; run "up", which installs it'
+        )
     return found

@@ -45,8 +45,11 @@ def twice() -> set[str]:
     again: set[str] = set()
     for host, held in guests().items():
         if powered(host):
-            alive = {key for key, guest in held.items()
-                     if guest['power'] != hosts.SHUTDOWN}
+            alive = {
+                key
+                for key, guest in held.items()
+                if guest['power'] != hosts.SHUTDOWN
+            }
             again |= seen & alive
             seen |= alive
     return again
@@ -65,8 +68,10 @@ def disks(host: str) -> dict[str, str]:
     """The disks a host sees by UUID; an id that a rebuilt disk has not."""
     shared = files.read(_knobs(host), {}).get('shared_storage', False)
     folder = paths.state() / 'shared' if shared else paths.host(host)
-    return {path.name: path.read_text()
-            for path in (folder / 'disks').glob('[!.]*')}
+    return {
+        path.name: path.read_text()
+        for path in (folder / 'disks').glob('[!.]*')
+    }
 
 
 def knob(host: str, **values: Any) -> None:

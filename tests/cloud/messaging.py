@@ -18,8 +18,12 @@ def start() -> None:
     if not processes.running(MAPPER):
         ports.claim(MAPPER)
         processes.start(MAPPER, _epmd(), os.environ)
-    waiting.until(lambda: ports.answers(MAPPER),
-                  'the Erlang port mapper is to listen', MAPPER, 20)
+    waiting.until(
+        lambda: ports.answers(MAPPER),
+        'the Erlang port mapper is to listen',
+        MAPPER,
+        20,
+    )
     if not processes.running(BROKER):
         ports.claim(BROKER)
         ports.claim('rabbitmq_dist')
@@ -32,7 +36,8 @@ def answers() -> bool:
     """Whether the broker answers our protocol header with a method frame."""
     try:
         with socket.create_connection(
-                ('127.0.0.1', ports.port(BROKER)), timeout=2) as client:
+            ('127.0.0.1', ports.port(BROKER)), timeout=2
+        ) as client:
             client.sendall(b'AMQP\x00\x00\x09\x01')
             return client.recv(1) == b'\x01'
     except OSError:
@@ -44,8 +49,13 @@ def _home() -> pathlib.Path:
 
 
 def _epmd() -> list[str]:
-    return [install.epmd(), '-address', '127.0.0.1',
-            '-port', str(ports.port('epmd'))]
+    return [
+        install.epmd(),
+        '-address',
+        '127.0.0.1',
+        '-port',
+        str(ports.port('epmd')),
+    ]
 
 
 def _env() -> dict[str, str]:
@@ -66,6 +76,5 @@ def _env() -> dict[str, str]:
         'RABBITMQ_MNESIA_BASE': f'{home}/mnesia',
         'RABBITMQ_LOG_BASE': f'{home}/log',
         'RABBITMQ_PID_FILE': f'{home}/pid',
-        'RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS':
-            '-kernel inet_dist_use_interface {127,0,0,1}',
+        'RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS': '-kernel inet_dist_use_interface {127,0,0,1}',
     }

@@ -36,8 +36,11 @@ def digest(*parts: bytes | str) -> str:
 
 
 def venv() -> pathlib.Path:
-    key = digest(CONSTRAINTS.read_bytes(), REQUIREMENTS.read_bytes(),
-                 platform.python_version())
+    key = digest(
+        CONSTRAINTS.read_bytes(),
+        REQUIREMENTS.read_bytes(),
+        platform.python_version(),
+    )
     return cache() / f'venv-{key}'
 
 

@@ -12,8 +12,18 @@ import socket
 
 from tests.cloud import errors
 
-NAMES = ('mariadb', 'epmd', 'rabbitmq', 'rabbitmq_dist', 'keystone',
-         'placement', 'glance', 'neutron', 'cinder', 'nova')
+NAMES = (
+    'mariadb',
+    'epmd',
+    'rabbitmq',
+    'rabbitmq_dist',
+    'keystone',
+    'placement',
+    'glance',
+    'neutron',
+    'cinder',
+    'nova',
+)
 
 
 def port(name: str) -> int:
@@ -35,7 +45,8 @@ def claim(name: str) -> None:
         raise errors.CloudError(
             f'port {port(name)}, meant for {name}, is in use by another '
             'process; end that, or set OSC_RECOVER_CLOUD_PORT to the first '
-            f'of {len(NAMES)} free ports')
+            f'of {len(NAMES)} free ports'
+        )
 
 
 def answers(name: str) -> bool:

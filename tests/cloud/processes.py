@@ -36,13 +36,20 @@ def start(name: str, argv: Iterable[str], env: Mapping[str, str]) -> None:
     log.parent.mkdir(parents=True, exist_ok=True)
     with open(log, 'ab') as out:
         child = subprocess.Popen(
-            list(argv), cwd=paths.state(), env={**env, MARK: _mark(name)},
-            stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-            start_new_session=True)
+            list(argv),
+            cwd=paths.state(),
+            env={**env, MARK: _mark(name)},
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+        )
     # Left to init when the launcher ends; without this, Popen complains.
     child.returncode = 0
-    files.write(_pid_file(name), {
-        'pid': child.pid, 'start': _stat(child.pid).start, 'at': time.time()})
+    files.write(
+        _pid_file(name),
+        {'pid': child.pid, 'start': _stat(child.pid).start, 'at': time.time()},
+    )
 
 
 def running(name: str) -> bool:
@@ -69,7 +76,8 @@ def stop(services: Iterable[str], deadline: float = 30) -> None:
     if not _gone(chosen, 10):
         raise errors.CloudError(
             'some processes do not end, not even by SIGKILL: '
-            f'{_pids(chosen)}; see what they wait for with ps')
+            f'{_pids(chosen)}; see what they wait for with ps'
+        )
 
 
 def kill(name: str) -> None:
@@ -123,8 +131,11 @@ def _pids(services: set[str]) -> list[int]:
 def _owners() -> dict[int, str]:
     """The service of every process of this cloud."""
     leaders = _leaders()
-    pids = (int(entry.name) for entry in pathlib.Path('/proc').iterdir()
-            if entry.name.isdigit())
+    pids = (
+        int(entry.name)
+        for entry in pathlib.Path('/proc').iterdir()
+        if entry.name.isdigit()
+    )
     found = {pid: _owner(pid, leaders) for pid in pids}
     return {pid: name for pid, name in found.items() if name}
 

@@ -10,8 +10,14 @@ from typing import Any
 
 from tests.cloud import errors, keys, ports
 
-PREFIX = {'keystone': '/v3', 'nova': '/v2.1', 'glance': '/v2',
-          'neutron': '/v2.0', 'cinder': '/v3', 'placement': ''}
+PREFIX = {
+    'keystone': '/v3',
+    'nova': '/v2.1',
+    'glance': '/v2',
+    'neutron': '/v2.0',
+    'cinder': '/v3',
+    'placement': '',
+}
 
 
 class Admin:
@@ -21,17 +27,31 @@ class Admin:
         self.project = ''
         self._headers = {
             'Content-Type': 'application/json',
-            'OpenStack-API-Version': 'compute 2.53, volume 3.60'}
+            'OpenStack-API-Version': 'compute 2.53, volume 3.60',
+        }
         self._log_in()
 
     def _log_in(self) -> None:
-        user = {'name': 'admin', 'password': keys.PASSWORD,
-                'domain': {'id': 'default'}}
+        user = {
+            'name': 'admin',
+            'password': keys.PASSWORD,
+            'domain': {'id': 'default'},
+        }
         scope = {'project': {'name': 'admin', 'domain': {'id': 'default'}}}
-        body, headers = self._send('POST', 'keystone', '/auth/tokens', {
-            'auth': {'identity': {'methods': ['password'],
-                                  'password': {'user': user}},
-                     'scope': scope}})
+        body, headers = self._send(
+            'POST',
+            'keystone',
+            '/auth/tokens',
+            {
+                'auth': {
+                    'identity': {
+                        'methods': ['password'],
+                        'password': {'user': user},
+                    },
+                    'scope': scope,
+                }
+            },
+        )
         self._headers['X-Auth-Token'] = headers['X-Subject-Token']
         self.project = body['token']['project']['id']
 
@@ -41,17 +61,27 @@ class Admin:
     def post(self, service: str, path: str, body: Any) -> Any:
         return self._send('POST', service, path, body)[0]
 
-    def put(self, service: str, path: str, body: Any = None,
-            kind: str = '') -> Any:
+    def put(
+        self, service: str, path: str, body: Any = None, kind: str = ''
+    ) -> Any:
         return self._send('PUT', service, path, body, kind)[0]
 
-    def _send(self, method: str, service: str, path: str, body: Any = None,
-              kind: str = '') -> tuple[Any, Any]:
+    def _send(
+        self,
+        method: str,
+        service: str,
+        path: str,
+        body: Any = None,
+        kind: str = '',
+    ) -> tuple[Any, Any]:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         headers = {**self._headers, **({'Content-Type': kind} if kind else {})}
         request = urllib.request.Request(
-            ports.url(service) + PREFIX[service] + path, method=method,
-            data=None if body is None else data, headers=headers)
+            ports.url(service) + PREFIX[service] + path,
+            method=method,
+            data=None if body is None else data,
+            headers=headers,
+        )
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:
                 text = answer.read()
@@ -59,11 +89,13 @@ class Admin:
         except urllib.error.HTTPError as exc:
             raise errors.CloudError(
                 f'{service} answered {exc.code} to {method} {path}: '
-                f'{exc.read().decode(errors="replace")[:500]}') from exc
+                f'{exc.read().decode(errors="replace")[:500]}'
+            ) from exc
         except OSError as exc:
             raise errors.CloudError(
                 f'{service} does not answer at {ports.url(service)}: {exc}; '
-                'is the cloud up?') from exc
+                'is the cloud up?'
+            ) from exc
 
 
 def answers(service: str) -> bool:

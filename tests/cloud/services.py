@@ -48,15 +48,20 @@ class Service:
 
     def wait(self) -> None:
         since = processes.started_at(self.name)
-        waiting.until(lambda: self.ready(since), f'{self.name} is to be ready',
-                      self.name, pause=0.5)
+        waiting.until(
+            lambda: self.ready(since),
+            f'{self.name} is to be ready',
+            self.name,
+            pause=0.5,
+        )
 
 
 def compute(host: str) -> Service:
     return Service(
         compute_name(host),
         _double('nova-compute', '--config-file', _conf(f'nova-{host}.conf')),
-        lambda since: _nova_beats('nova-compute', host, since))
+        lambda since: _nova_beats('nova-compute', host, since),
+    )
 
 
 def compute_name(host: str) -> str:
@@ -69,19 +74,36 @@ def powered(host: str) -> bool:
 
 def apis() -> list[Service]:
     return [
-        _api('keystone', 'keystone.wsgi.api',
-             OS_KEYSTONE_CONFIG_FILES=_conf('keystone.conf')),
-        _api('placement', 'placement.wsgi.api',
-             OS_PLACEMENT_CONFIG_DIR=_conf('')),
+        _api(
+            'keystone',
+            'keystone.wsgi.api',
+            OS_KEYSTONE_CONFIG_FILES=_conf('keystone.conf'),
+        ),
+        _api(
+            'placement',
+            'placement.wsgi.api',
+            OS_PLACEMENT_CONFIG_DIR=_conf(''),
+        ),
         _api('glance', 'glance.wsgi.api', OS_GLANCE_CONFIG_DIR=_conf('')),
-        _api('neutron', 'neutron.wsgi.api',
-             OS_NEUTRON_CONFIG_FILES=_conf('neutron.conf')),
-        _api('nova', 'nova.wsgi.osapi_compute',
-             OS_NOVA_CONFIG_FILES=';'.join((_paste('nova'),
-                                            _conf('nova.conf')))),
+        _api(
+            'neutron',
+            'neutron.wsgi.api',
+            OS_NEUTRON_CONFIG_FILES=_conf('neutron.conf'),
+        ),
+        _api(
+            'nova',
+            'nova.wsgi.osapi_compute',
+            OS_NOVA_CONFIG_FILES=';'.join(
+                (_paste('nova'), _conf('nova.conf'))
+            ),
+        ),
         # Its module reads the name of its configuration only from argv.
-        _api('cinder', 'cinder.wsgi.api',
-             '--pyargv', f'--config-file {_conf("cinder.conf")}'),
+        _api(
+            'cinder',
+            'cinder.wsgi.api',
+            '--pyargv',
+            f'--config-file {_conf("cinder.conf")}',
+        ),
     ]
 
 
@@ -91,58 +113,92 @@ def workers() -> list[Service]:
         _nova('nova-scheduler'),
         _cinder('cinder-scheduler', 'practice'),
         _cinder('cinder-volume', 'practice@lab'),
-        Service('neutron-rpc-server',
-                (_bin('neutron-rpc-server'),
-                 '--config-file', _conf('neutron.conf')),
-                lambda since: True),
-        Service(AGENT, _double(AGENT, '--config-file', _conf('neutron.conf')),
-                lambda since: all(_agent_beats(host, since)
-                                  for host in configs.HOSTS if powered(host))),
+        Service(
+            'neutron-rpc-server',
+            (
+                _bin('neutron-rpc-server'),
+                '--config-file',
+                _conf('neutron.conf'),
+            ),
+            lambda since: True,
+        ),
+        Service(
+            AGENT,
+            _double(AGENT, '--config-file', _conf('neutron.conf')),
+            lambda since: all(
+                _agent_beats(host, since)
+                for host in configs.HOSTS
+                if powered(host)
+            ),
+        ),
     ]
 
 
 def _api(name: str, module: str, *more: str, **env: str) -> Service:
     argv = (
-        _bin('uwsgi'), '--http-socket', f'127.0.0.1:{ports.port(name)}',
-        '--home', str(paths.venv()), '--module', f'{module}:application',
-        '--need-app', '--die-on-term', '--enable-threads',
+        _bin('uwsgi'),
+        '--http-socket',
+        f'127.0.0.1:{ports.port(name)}',
+        '--home',
+        str(paths.venv()),
+        '--module',
+        f'{module}:application',
+        '--need-app',
+        '--die-on-term',
+        '--enable-threads',
         # Threads would race: neutron's first requests see half a policy.
-        '--processes', '1' if name in ALONE else '2',
-        '--buffer-size', '65535', '--add-header', 'Connection: close',
-        '--listen', '100', '--disable-logging', *more)
+        '--processes',
+        '1' if name in ALONE else '2',
+        '--buffer-size',
+        '65535',
+        '--add-header',
+        'Connection: close',
+        '--listen',
+        '100',
+        '--disable-logging',
+        *more,
+    )
     return Service(
-        f'{name}-api', argv, lambda since: rest.answers(name), env, name)
+        f'{name}-api', argv, lambda since: rest.answers(name), env, name
+    )
 
 
 def _nova(name: str) -> Service:
     return Service(
-        name, (_bin(name), '--config-file', _conf('nova.conf')),
-        lambda since: _nova_beats(name, 'practice', since))
+        name,
+        (_bin(name), '--config-file', _conf('nova.conf')),
+        lambda since: _nova_beats(name, 'practice', since),
+    )
 
 
 def _cinder(name: str, host: str) -> Service:
     return Service(
-        name, _double(name, '--config-file', _conf('cinder.conf')),
+        name,
+        _double(name, '--config-file', _conf('cinder.conf')),
         lambda since: _beats(
-            'cinder', f'/{_admin().project}/os-services', name, host, since))
+            'cinder', f'/{_admin().project}/os-services', name, host, since
+        ),
+    )
 
 
 def _nova_beats(binary: str, host: str, since: float) -> bool:
     return _beats('nova', '/os-services', binary, host, since)
 
 
-def _beats(api: str, path: str, binary: str, host: str,
-           since: float) -> bool:
+def _beats(api: str, path: str, binary: str, host: str, since: float) -> bool:
     return any(
-        row['binary'] == binary and row['host'] == host
+        row['binary'] == binary
+        and row['host'] == host
         and _seconds(row['updated_at']) > since
-        for row in _rows(api, path, 'services'))
+        for row in _rows(api, path, 'services')
+    )
 
 
 def _agent_beats(host: str, since: float) -> bool:
     return any(
         row['host'] == host and _seconds(row['heartbeat_timestamp']) > since
-        for row in _rows('neutron', '/agents', 'agents'))
+        for row in _rows('neutron', '/agents', 'agents')
+    )
 
 
 def _rows(api: str, path: str, key: str) -> list[dict[str, Any]]:
@@ -168,8 +224,11 @@ def _admin() -> rest.Admin:
 
 def _env() -> dict[str, str]:
     # Some look for their tools on PATH, and the doubles for the state.
-    return {**os.environ, 'OSC_RECOVER_CLOUD': str(paths.state()),
-            'PATH': f'{paths.venv()}/bin:{os.environ.get("PATH", "")}'}
+    return {
+        **os.environ,
+        'OSC_RECOVER_CLOUD': str(paths.state()),
+        'PATH': f'{paths.venv()}/bin:{os.environ.get("PATH", "")}',
+    }
 
 
 def _double(*argv: str) -> tuple[str, ...]:

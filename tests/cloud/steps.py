@@ -30,7 +30,8 @@ def run(steps: Iterable[Step], say: Callable[[str], None]) -> None:
             if not busy:
                 raise errors.CloudError(
                     'these steps need something that is never done: '
-                    f'{[step.name for step in left]}')
+                    f'{[step.name for step in left]}'
+                )
             for future in _next(busy):
                 name = busy.pop(future)
                 say(f'{name}: {future.result():.1f} s')
@@ -41,7 +42,8 @@ def _next(
     busy: Iterable[concurrent.futures.Future[float]],
 ) -> set[concurrent.futures.Future[float]]:
     return concurrent.futures.wait(
-        busy, return_when=concurrent.futures.FIRST_COMPLETED).done
+        busy, return_when=concurrent.futures.FIRST_COMPLETED
+    ).done
 
 
 def _timed(step: Step) -> float:

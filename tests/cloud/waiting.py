@@ -13,14 +13,20 @@ from tests.cloud import errors, paths, processes
 abandoned = threading.Event()
 
 
-def until(fact: Callable[[], bool], what: str, log: str,
-          deadline: float = 120, pause: float = 0.2) -> None:
+def until(
+    fact: Callable[[], bool],
+    what: str,
+    log: str,
+    deadline: float = 120,
+    pause: float = 0.2,
+) -> None:
     """Wait for a fact about a service; `log` is that service's name."""
     end = time.monotonic() + deadline
     while True:
         if not processes.running(log):
             raise errors.CloudError(
-                f'{log} has ended; why is in {paths.log(log)}')
+                f'{log} has ended; why is in {paths.log(log)}'
+            )
         if fact():
             return
         if abandoned.is_set():
@@ -28,5 +34,6 @@ def until(fact: Callable[[], bool], what: str, log: str,
         if time.monotonic() > end:
             raise errors.CloudError(
                 f'{what}: not within {deadline:.0f} s; what {log} does is '
-                f'in {paths.log(log)}')
+                f'in {paths.log(log)}'
+            )
         time.sleep(pause)

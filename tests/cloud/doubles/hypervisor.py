@@ -21,7 +21,6 @@ SIZE = {'vcpus': 64, 'memory_mb': 65536, 'disk_gb': 1000}
 
 
 class Hypervisor(fake.FakeDriverWithoutFakeNodes):
-
     def init_host(self, host):
         super().init_host(host)
         self._home = paths.host(host)
@@ -31,8 +30,10 @@ class Hypervisor(fake.FakeDriverWithoutFakeNodes):
     @property
     def instances(self):
         """As nova's fake keeps them; a copy, what we change we write."""
-        return {key: fake.FakeInstance(guest['domain'], guest['power'], key)
-                for key, guest in self._guests().items()}
+        return {
+            key: fake.FakeInstance(guest['domain'], guest['power'], key)
+            for key, guest in self._guests().items()
+        }
 
     @instances.setter
     def instances(self, _):
@@ -68,40 +69,74 @@ class Hypervisor(fake.FakeDriverWithoutFakeNodes):
     _home = None
 
     def get_available_resource(self, nodename):
-        return {**super().get_available_resource(nodename),
-                'vcpus': self.vcpus, 'memory_mb': self.memory_mb,
-                'local_gb': self.local_gb}
+        return {
+            **super().get_available_resource(nodename),
+            'vcpus': self.vcpus,
+            'memory_mb': self.memory_mb,
+            'local_gb': self.local_gb,
+        }
 
     # What it does
 
-    def spawn(self, context, instance, image_meta, injected_files,
-              admin_password, allocations, network_info=None,
-              block_device_info=None, power_on=True, accel_info=None):
+    def spawn(
+        self,
+        context,
+        instance,
+        image_meta,
+        injected_files,
+        admin_password,
+        allocations,
+        network_info=None,
+        block_device_info=None,
+        power_on=True,
+        accel_info=None,
+    ):
         time.sleep(knobs.get(self._home, 'spawn_delay', 0))
-        if knobs.fails(self._home, 'spawn_fail', instance.uuid,
-                       instance.display_name):
+        if knobs.fails(
+            self._home, 'spawn_fail', instance.uuid, instance.display_name
+        ):
             self._did('spawn-failed', instance)
             raise exception.InstanceDeployFailure(
-                'the knob spawn_fail is set on this host')
+                'the knob spawn_fail is set on this host'
+            )
         volumes = self._connected(block_device_info)
         disk = self._have_disk(instance)
-        self._set(instance, power_state.RUNNING if power_on
-                  else power_state.SHUTDOWN)
-        self._did('spawn', instance, disk=disk, volumes=volumes,
-                  running=power_on)
+        self._set(
+            instance, power_state.RUNNING if power_on else power_state.SHUTDOWN
+        )
+        self._did(
+            'spawn', instance, disk=disk, volumes=volumes, running=power_on
+        )
 
-    def destroy(self, context, instance, network_info, block_device_info=None,
-                destroy_disks=True, destroy_secrets=True):
-        files.update(self._file(), {},
-                     lambda guests: guests.pop(instance.uuid, None))
-        self._did('destroy', instance, disk='removed' if destroy_disks
-                  else 'kept')
+    def destroy(
+        self,
+        context,
+        instance,
+        network_info,
+        block_device_info=None,
+        destroy_disks=True,
+        destroy_secrets=True,
+    ):
+        files.update(
+            self._file(), {}, lambda guests: guests.pop(instance.uuid, None)
+        )
+        self._did(
+            'destroy', instance, disk='removed' if destroy_disks else 'kept'
+        )
         if destroy_disks:
             self._disk(instance).unlink(missing_ok=True)
 
-    def cleanup(self, context, instance, network_info, block_device_info=None,
-                destroy_disks=True, migrate_data=None, destroy_vifs=True,
-                destroy_secrets=True):
+    def cleanup(
+        self,
+        context,
+        instance,
+        network_info,
+        block_device_info=None,
+        destroy_disks=True,
+        migrate_data=None,
+        destroy_vifs=True,
+        destroy_secrets=True,
+    ):
         super().cleanup(context, instance, network_info)
         if destroy_disks:
             self._disk(instance).unlink(missing_ok=True)
@@ -111,16 +146,31 @@ class Hypervisor(fake.FakeDriverWithoutFakeNodes):
         self._set(instance, power_state.SHUTDOWN)
         self._did('power_off', instance)
 
-    def power_on(self, context, instance, network_info,
-                 block_device_info=None, accel_info=None, share_info=None):
+    def power_on(
+        self,
+        context,
+        instance,
+        network_info,
+        block_device_info=None,
+        accel_info=None,
+        share_info=None,
+    ):
         volumes = self._connected(block_device_info)
         self._guest(instance)
         self._set(instance, power_state.RUNNING)
         self._did('power_on', instance, volumes=volumes)
 
-    def reboot(self, context, instance, network_info, reboot_type,
-               block_device_info=None, bad_volumes_callback=None,
-               accel_info=None, share_info=None):
+    def reboot(
+        self,
+        context,
+        instance,
+        network_info,
+        reboot_type,
+        block_device_info=None,
+        bad_volumes_callback=None,
+        accel_info=None,
+        share_info=None,
+    ):
         volumes = self._connected(block_device_info)
         # Like libvirt's, a hard reboot makes the guest where it is missing.
         self._have_disk(instance)
@@ -136,8 +186,14 @@ class Hypervisor(fake.FakeDriverWithoutFakeNodes):
     def suspend(self, context, instance):
         self._set(instance, power_state.SUSPENDED)
 
-    def resume(self, context, instance, network_info, block_device_info=None,
-               share_info=None):
+    def resume(
+        self,
+        context,
+        instance,
+        network_info,
+        block_device_info=None,
+        share_info=None,
+    ):
         self._set(instance, power_state.RUNNING)
 
     def unrescue(self, context, instance):
@@ -150,17 +206,29 @@ class Hypervisor(fake.FakeDriverWithoutFakeNodes):
     def finish_revert_migration(self, context, instance, *more, **named):
         self._set(instance, power_state.RUNNING)
 
-    def attach_volume(self, context, connection_info, instance, mountpoint,
-                      disk_bus=None, device_type=None, encryption=None):
+    def attach_volume(
+        self,
+        context,
+        connection_info,
+        instance,
+        mountpoint,
+        disk_bus=None,
+        device_type=None,
+        encryption=None,
+    ):
         volume = self._check_access(connection_info)
         super().attach_volume(context, connection_info, instance, mountpoint)
         self._did('attach_volume', instance, volumes=[volume])
 
-    def detach_volume(self, context, connection_info, instance, mountpoint,
-                      encryption=None):
+    def detach_volume(
+        self, context, connection_info, instance, mountpoint, encryption=None
+    ):
         super().detach_volume(context, connection_info, instance, mountpoint)
-        self._did('detach_volume', instance,
-                  volumes=[connection_info['data'].get('volume_id')])
+        self._did(
+            'detach_volume',
+            instance,
+            volumes=[connection_info['data'].get('volume_id')],
+        )
 
     # Guests
 
@@ -175,16 +243,32 @@ class Hypervisor(fake.FakeDriverWithoutFakeNodes):
             return self._guests()[instance.uuid]
         except KeyError:
             raise exception.InstanceNotFound(
-                instance_id=instance.uuid) from None
+                instance_id=instance.uuid
+            ) from None
 
     def _set(self, instance, power):
-        files.update(self._file(), {}, lambda guests: guests.update({
-            instance.uuid: {'name': instance.display_name,
-                            'domain': instance.name, 'power': power}}))
+        files.update(
+            self._file(),
+            {},
+            lambda guests: guests.update(
+                {
+                    instance.uuid: {
+                        'name': instance.display_name,
+                        'domain': instance.name,
+                        'power': power,
+                    }
+                }
+            ),
+        )
 
     def _did(self, what, instance, **more):
-        files.append(self._home / 'journal.jsonl', what=what,
-                     uuid=instance.uuid, name=instance.display_name, **more)
+        files.append(
+            self._home / 'journal.jsonl',
+            what=what,
+            uuid=instance.uuid,
+            name=instance.display_name,
+            **more,
+        )
 
     # Disks and volumes
 
@@ -210,8 +294,9 @@ class Hypervisor(fake.FakeDriverWithoutFakeNodes):
 
     def _connected(self, block_device_info):
         mapping = (block_device_info or {}).get('block_device_mapping') or []
-        return [self._check_access(device['connection_info'])
-                for device in mapping]
+        return [
+            self._check_access(device['connection_info']) for device in mapping
+        ]
 
     def _check_access(self, connection_info):
         """The volume, if the storage lets this host have it."""
@@ -219,9 +304,11 @@ class Hypervisor(fake.FakeDriverWithoutFakeNodes):
         volume = data['volume_id']
         access = files.read(paths.volumes() / 'access.json', {})
         if data['host'] != self._host or self._host not in access.get(
-                volume, []):
+            volume, []
+        ):
             raise exception.VolumeAttachFailed(
                 volume_id=volume,
                 reason=f'its target was made for {data["host"]} and lets in '
-                       f'{access.get(volume, [])}, not {self._host}')
+                f'{access.get(volume, [])}, not {self._host}',
+            )
         return volume

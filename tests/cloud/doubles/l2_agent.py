@@ -31,8 +31,11 @@ class Wiring:
         if host not in configs.HOSTS or not services.powered(host):
             return
         self._plugin.update_device_up(
-            context.get_admin_context_without_session(), port['id'],
-            f'ovs-agent-{host}', host)
+            context.get_admin_context_without_session(),
+            port['id'],
+            f'ovs-agent-{host}',
+            host,
+        )
 
     def port_delete(self, ctxt, **_):
         """Nothing was wired that would have to go."""
@@ -47,7 +50,8 @@ def main():
     config.init(sys.argv[1:])
     config.setup_logging()
     agent_rpc.create_consumers(
-        [Wiring()], topics.AGENT, [[topics.PORT, topics.UPDATE]])
+        [Wiring()], topics.AGENT, [[topics.PORT, topics.UPDATE]]
+    )
     _report_for_ever(agent_rpc.PluginReportStateAPI(topics.REPORTS))
 
 
@@ -63,7 +67,8 @@ def _report_for_ever(api):
 def _report(api, state):
     try:
         api.report_state(
-            context.get_admin_context_without_session(), state, use_call=True)
+            context.get_admin_context_without_session(), state, use_call=True
+        )
     except exceptions.MessagingException:
         LOG.exception('no answer to the report of %s', state['host'])
         return
@@ -73,11 +78,18 @@ def _report(api, state):
 
 def _state(host):
     return {
-        'binary': constants.AGENT_PROCESS_OVS, 'host': host,
+        'binary': constants.AGENT_PROCESS_OVS,
+        'host': host,
         'topic': constants.L2_AGENT_TOPIC,
-        'agent_type': constants.AGENT_TYPE_OVS, 'start_flag': True,
+        'agent_type': constants.AGENT_TYPE_OVS,
+        'start_flag': True,
         'configurations': {
-            'bridge_mappings': {}, 'tunnel_types': ['vxlan'],
+            'bridge_mappings': {},
+            'tunnel_types': ['vxlan'],
             'tunneling_ip': f'127.0.0.{10 + configs.HOSTS.index(host)}',
-            'integration_bridge': 'br-int', 'datapath_type': 'system',
-            'ovs_hybrid_plug': False, 'l2_population': False}}
+            'integration_bridge': 'br-int',
+            'datapath_type': 'system',
+            'ovs_hybrid_plug': False,
+            'l2_population': False,
+        },
+    }

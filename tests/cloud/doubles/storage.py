@@ -12,7 +12,7 @@ from cinder.volume import driver
 from tests.cloud import files, paths
 from tests.cloud.doubles import knobs
 
-GIB = 1024 ** 3
+GIB = 1024**3
 
 
 class FileDriver(driver.VolumeDriver):
@@ -23,11 +23,16 @@ class FileDriver(driver.VolumeDriver):
 
     def _update_volume_stats(self):
         self._stats = {
-            'volume_backend_name': 'lab', 'vendor_name': 'practice',
-            'driver_version': self.VERSION, 'storage_protocol': 'iSCSI',
-            'total_capacity_gb': 'infinite', 'free_capacity_gb': 'infinite',
-            'reserved_percentage': 0, 'multiattach': True,
-            'thin_provisioning_support': True}
+            'volume_backend_name': 'lab',
+            'vendor_name': 'practice',
+            'driver_version': self.VERSION,
+            'storage_protocol': 'iSCSI',
+            'total_capacity_gb': 'infinite',
+            'free_capacity_gb': 'infinite',
+            'reserved_percentage': 0,
+            'multiattach': True,
+            'thin_provisioning_support': True,
+        }
 
     # Files
 
@@ -41,8 +46,9 @@ class FileDriver(driver.VolumeDriver):
     def extend_volume(self, volume, new_size):
         self._resize(volume, new_size)
 
-    def clone_image(self, context, volume, image_location, image_meta,
-                    image_service):
+    def clone_image(
+        self, context, volume, image_location, image_meta, image_service
+    ):
         """Written straight to the file: no qemu-img, no sudo."""
         with open(self._path(volume.id), 'wb') as out:
             image_service.download(context, image_meta['id'], out)
@@ -79,20 +85,32 @@ class FileDriver(driver.VolumeDriver):
         if knobs.fails(paths.volumes(), 'connect_fail', host):
             self._did('connect-failed', volume, host)
             raise exception.VolumeBackendAPIException(
-                data='the knob connect_fail is set')
+                data='the knob connect_fail is set'
+            )
         self._let_in(volume.id, lambda hosts: sorted({*hosts, host}))
         self._did('connect', volume, host)
-        return {'driver_volume_type': 'iscsi', 'data': {
-            'volume_id': volume.id, 'host': host, 'access_mode': 'rw',
-            'target_discovered': False, 'target_lun': 0,
-            'target_portal': '127.0.0.1:3260',
-            'target_iqn': f'iqn.2010-10.org.practice:{volume.id}:{host}'}}
+        return {
+            'driver_volume_type': 'iscsi',
+            'data': {
+                'volume_id': volume.id,
+                'host': host,
+                'access_mode': 'rw',
+                'target_discovered': False,
+                'target_lun': 0,
+                'target_portal': '127.0.0.1:3260',
+                'target_iqn': f'iqn.2010-10.org.practice:{volume.id}:{host}',
+            },
+        }
 
     def terminate_connection(self, volume, connector, **kwargs):
         # Without a connector, everybody is to go.
         host = connector['host'] if connector else None
-        self._let_in(volume.id, lambda hosts: [
-            other for other in hosts if host not in (None, other)])
+        self._let_in(
+            volume.id,
+            lambda hosts: [
+                other for other in hosts if host not in (None, other)
+            ],
+        )
         self._did('disconnect', volume, host)
 
     def _let_in(self, volume_id, change):
@@ -104,8 +122,12 @@ class FileDriver(driver.VolumeDriver):
         files.update(paths.volumes() / 'access.json', {}, update)
 
     def _did(self, what, volume, host):
-        files.append(paths.volumes() / 'journal.jsonl', what=what,
-                     volume=volume.id, host=host)
+        files.append(
+            paths.volumes() / 'journal.jsonl',
+            what=what,
+            volume=volume.id,
+            host=host,
+        )
 
     def _path(self, name):
         return paths.volumes() / 'files' / name
