@@ -11,6 +11,7 @@ from tests.cloud import install, paths, ports, processes, waiting
 
 MAPPER = 'epmd'
 BROKER = 'rabbitmq'
+_LOOPBACK = '-kernel inet_dist_use_interface {127,0,0,1}'
 
 
 def start() -> None:
@@ -76,5 +77,5 @@ def _env() -> dict[str, str]:
         'RABBITMQ_MNESIA_BASE': f'{home}/mnesia',
         'RABBITMQ_LOG_BASE': f'{home}/log',
         'RABBITMQ_PID_FILE': f'{home}/pid',
-        'RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS': '-kernel inet_dist_use_interface {127,0,0,1}',
+        'RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS': _LOOPBACK,
     }
