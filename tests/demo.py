@@ -1,14 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """The demo: a host with servers of several kinds dies, and is recovered.
 
-``python -m tests.demo`` needs the practice cloud to be up.
+``python -m tests.demo`` needs the practice cloud to be up.  With
+``--record FILE`` it also keeps the facts that the recovery was planned from,
+as the power tests have them.
 """
 
+import argparse
+import json
 import pathlib
 import subprocess
 import sys
 import tempfile
 
+from osc_recover import records
+from osc_recover.gateways.cloud import Cloud
+from osc_recover.observe.situation import situation
 from tests import practice
 from tests.cloud import lab
 
@@ -17,6 +24,9 @@ HOST = 'cmp1'
 
 def main() -> int:
     """Boot, fail, recover, show; returns the exit status of the recovery."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--record', type=pathlib.Path, metavar='FILE')
+    given = parser.parse_args()
     cloud = practice.Practice()
     say('a clean practice cloud')
     for host in lab.HOSTS:
@@ -31,7 +41,17 @@ def main() -> int:
         practice.fleet(cloud, HOST)
         say(f'{HOST} dies')
         lab.fail(HOST)
+        if given.record:
+            record(cloud, given.record)
         return recover(clouds)
+
+
+def record(cloud: practice.Practice, path: pathlib.Path) -> None:
+    """Keep the facts, once nova has seen the failure."""
+    cloud.until(lambda: cloud.service(HOST)['state'] == 'down', 'seen as down')
+    facts = situation(Cloud(cloud.sdk.config), [HOST])
+    data = records.to_data(facts)
+    path.write_text(json.dumps(data, indent=1, sort_keys=True) + '\n')
 
 
 def recover(clouds: pathlib.Path) -> int:
