@@ -102,9 +102,10 @@ class Lister(command.Lister):
     def _log_in(self) -> None:
         self.auth_required = True
         manager: Any = self.app.client_manager
-        manager.setup_auth = _bounded(manager)
         try:
-            self.app.prepare_to_run_command(self)
+            with _alarm() as ring_in:
+                manager.setup_auth = _bounded(manager, ring_in)
+                self.app.prepare_to_run_command(self)
         except errors.RecoverError:
             raise
         # The client and its plugins raise what they like here.
@@ -114,8 +115,10 @@ class Lister(command.Lister):
             raise errors.AuthFailed(told) from exc
 
 
-def _bounded(manager: Any) -> Callable[[], None]:
-    """Have the client's session give up a keystone that hangs.
+def _bounded(
+    manager: Any, ring_in: Callable[[float], None]
+) -> Callable[[], None]:
+    """Have the client give up a keystone that hangs.
 
     The client fetches a token as soon as it has made its session, and gives
     that no timeout.
@@ -123,12 +126,42 @@ def _bounded(manager: Any) -> Callable[[], None]:
     setup_auth = manager.setup_auth
 
     def setup() -> None:
+        # It may ask for a password, which takes as long as it takes.
         setup_auth()
         section = manager.sdk_connection.config.config.get('recover') or {}
+        timeout = settings.read(section).request_timeout
         if manager.session.timeout is None:
-            manager.session.timeout = settings.read(section).request_timeout
+            manager.session.timeout = timeout
+        ring_in(3 * timeout)  # it is asked for its versions, and for a token
 
     return setup
+
+
+@contextlib.contextmanager
+def _alarm() -> Iterator[Callable[[float], None]]:
+    """A way to be called away, after some seconds, from a wait for a token.
+
+    keystoneauth1 waits for its own lock where keystone answers 401 to the
+    question for its versions.
+    """
+
+    def ring(number: int, frame: object) -> None:
+        raise errors.AuthFailed('it does not come to an end')
+
+    try:
+        old = signal.signal(signal.SIGALRM, ring)
+    except ValueError:  # not in the main thread
+        yield lambda seconds: None
+        return
+    try:
+        yield _set_alarm
+    finally:
+        _set_alarm(0)
+        signal.signal(signal.SIGALRM, old)
+
+
+def _set_alarm(seconds: float) -> None:
+    signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
 @contextlib.contextmanager
