@@ -50,6 +50,28 @@ class HostsOff:
             self._check_power(run, host, evidence)
             if mark := self.mark(run.id, host):
                 self._check_silence(run, host, mark, evidence)
+            elif self._journal.events(run.id, ''):
+                self._check_dead(run, host)
+
+    def _check_dead(self, run: Run, host: str) -> None:
+        """A run was cut off before it knew its own mark; what was said of the
+        host then may be long ago.
+        """
+        if run.plan.step(f'fence:{host}'):
+            return  # its switch was asked, or will be
+        service = self._compute.compute_service(host)
+        if service is None:
+            return
+        # nova shows what is forced down as down, whatever it sends.
+        if service.up or (
+            service.forced_down
+            and beats(self._compute, host, service.updated_at)
+        ):
+            raise errors.Refused(
+                f'{host} sends heartbeats to nova: it is not off',
+                'switch it off, then resume',
+                'host-up',
+            )
 
     def _check_power(self, run: Run, host: str, evidence: Evidence) -> None:
         fenced = self._journal.last(run.id, f'fence:{host}')

@@ -8,7 +8,7 @@ import pytest
 from osc_recover import errors, evidence, facts, markers
 from osc_recover.evidence import Evidence, HostsOff
 from osc_recover.journal import Journal
-from osc_recover.plan import Plan
+from osc_recover.plan import Lane, Phase, Plan, Step
 from osc_recover.runs import State
 
 PLAN = Plan('host', ('cmp1',), ())
@@ -111,3 +111,41 @@ def test_a_run_that_lost_its_mark_is_not_brought_back_by_evidence(bed):
     )
     with pytest.raises(errors.Refused, match='other has taken it over'):
         off.check(run, Evidence(fenced='I am sure'))
+
+
+# Cut off before the run knew when its own last write was.
+
+
+def cut_off(journal, run, *verbs):
+    steps = (Step(f'{verb}:cmp1', verb, 'cmp1') for verb in verbs)
+    lanes = tuple(Lane('cmp1', (step,)) for step in steps)
+    plan = dataclasses.replace(PLAN, phases=(Phase('first', lanes),))
+    journal.record(run.id, '', 'started')
+    return dataclasses.replace(run, plan=plan)
+
+
+def test_without_a_mark_a_host_that_beats_below_forced_down_is_refused(bed):
+    journal, run, compute, _, off = bed
+    run = cut_off(journal, run, 'force-down')
+    off.check(run, Evidence())
+    compute.beats = True
+    with pytest.raises(errors.Refused, match='not off'):
+        off.check(run, Evidence())
+
+
+def test_without_a_mark_a_host_that_is_up_is_refused(bed):
+    journal, run, compute, _, off = bed
+    compute.service = dataclasses.replace(
+        compute.service, up=True, forced_down=False
+    )
+    with pytest.raises(errors.Refused, match='not off'):
+        off.check(cut_off(journal, run, 'force-down'), Evidence())
+
+
+def test_a_host_that_is_yet_to_be_fenced_may_be_up(bed):
+    journal, run, compute, power, off = bed
+    compute.service = dataclasses.replace(
+        compute.service, up=True, forced_down=False
+    )
+    power.off = False
+    off.check(cut_off(journal, run, 'fence', 'force-down'), Evidence())
