@@ -8,6 +8,9 @@ from typing import Any
 from osc_recover import errors
 from osc_recover.commands import base
 
+# Code of an error that ends the check -> the row that it breaks.
+_CHECKS = {'auth-failed': 'token', 'bad-settings': 'settings'}
+
 
 class CheckSetup(base.Lister):
     """Check that everything is there that a recovery needs
@@ -33,4 +36,6 @@ class CheckSetup(base.Lister):
         self, exc: errors.RecoverError, parsed_args: argparse.Namespace
     ) -> Sequence[Any]:
         """What keeps everything else from being tried."""
-        return (exc.code, 'broken', exc.sentence, exc.way_out)
+        self.status = errors.FAILED
+        check = _CHECKS.get(exc.code, exc.code)
+        return (check, 'broken', exc.sentence, exc.way_out)

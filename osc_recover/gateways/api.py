@@ -92,7 +92,9 @@ class Api:
             # look into the catalog that came with the token.
             url = self._adapter.get_endpoint(skip_discovery=True)
             return self._filled(url) if url else None
-        except ksa_errors.EndpointNotFound:
+        # A ValueError: two services of that type, both without endpoints, as
+        # cinder's are for a token without a project.
+        except (ksa_errors.EndpointNotFound, ValueError):
             return None
         except ksa_errors.ClientException as exc:
             raise errors.AuthFailed(problem=_told(exc)) from exc

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Is all there that a recovery needs?  Tried, and nothing changed."""
 
+import difflib
 from collections.abc import Callable, Iterator
 
 from osc_recover import errors
@@ -10,9 +11,10 @@ from osc_recover.gateways.api import Api
 from osc_recover.gateways.cloud import Cloud
 from osc_recover.gateways.compute import Compute
 from osc_recover.gateways.fence import FenceAgents
-from osc_recover.settings import Settings
+from osc_recover.settings import KEYS, Settings
 
 LOWEST = '2.68'  # the last microversion that changed evacuate before 2.95
+_CLIENT_HOSTS = 'openstack compute service list --service nova-compute'
 _CLIENT_FIX = 'see the endpoint in the catalog: openstack catalog list'
 
 
@@ -21,6 +23,7 @@ def probes(
 ) -> Iterator[Probe]:
     """One record for each thing that a recovery of hosts needs."""
     compute = Compute(cloud.compute)
+    yield _settings(settings)
     yield _tried('token', lambda: _scope(cloud))
     yield _tried('compute API', lambda: _version(cloud))
     yield _tried('compute rights', lambda: _rights(compute))
@@ -30,7 +33,7 @@ def probes(
     yield _tried('masakari', lambda: _masakari(cloud))
     yield _tried('journal', lambda: _journal(settings, open_journal))
     yield _shared_storage(settings)
-    yield from _fence(settings)
+    yield from _fence(settings, _compute_hosts(compute))
 
 
 def _tried(check: str, probe: Callable[[], Probe]) -> Probe:
@@ -90,7 +93,7 @@ def _rights(compute: Compute) -> Probe:
 
 def _hosts(compute: Compute) -> Probe:
     hosts = [s for s in compute.services() if s.binary == 'nova-compute']
-    down = [s.host for s in hosts if not s.up]
+    down = sorted(s.host for s in hosts if not s.up)
     if not hosts:
         return _broken('nova has no compute hosts', 'is this the right cloud?')
     if 3 * len(down) > len(hosts):
@@ -128,6 +131,23 @@ def _journal(settings: Settings, open_journal: Callable[[], object]) -> Probe:
     return _ok(str(settings.journal_path))
 
 
+def _settings(settings: Settings) -> Probe:
+    if not settings.unknown:
+        return Probe('settings', 'ok', 'recover: in clouds.yaml is understood')
+    near = {
+        name
+        for key in settings.unknown
+        for name in difflib.get_close_matches(key, KEYS, n=1)
+    }
+    meant = f'did you mean {" and ".join(sorted(near))}? ' if near else ''
+    return Probe(
+        'settings',
+        'unknown',
+        f'recover: has what means nothing: {", ".join(settings.unknown)}',
+        f'{meant}the manual names the keys',
+    )
+
+
 def _shared_storage(settings: Settings) -> Probe:
     check = 'shared storage'
     if settings.shared_storage is not None:
@@ -145,21 +165,43 @@ def _shared_storage(settings: Settings) -> Probe:
     )
 
 
-def _fence(settings: Settings) -> Iterator[Probe]:
-    if not settings.fence:
-        yield Probe(
-            'fence',
-            'unused',
-            'no device is configured; --fenced "how" is the other way',
-            'add recover: fence to clouds.yaml',
-        )
+def _compute_hosts(compute: Compute) -> tuple[str, ...]:
+    try:
+        services = compute.services()
+    except errors.RecoverError:
+        return ()  # other rows say so
+    return tuple(
+        sorted(s.host for s in services if s.binary == 'nova-compute')
+    )
+
+
+def _fence(settings: Settings, hosts: tuple[str, ...]) -> Iterator[Probe]:
     agents = FenceAgents(settings.fence, settings.fence_timeout)
+    without = [host for host in hosts if not agents.knows(host)]
+    fix = 'add recover: fence to clouds.yaml; --fenced "how" is the other way'
+    if not settings.fence:
+        yield Probe('fence', 'unused', 'no device is configured', fix)
+    elif not hosts:
+        told = 'whether every compute host has one is not known'
+        yield Probe('fence', 'unknown', told, 'mend the rows of compute first')
+    elif without:
+        told = f'there is no device for {", ".join(without)}'
+        yield Probe('fence', 'unknown', told, fix)
+    else:
+        yield Probe('fence', 'ok', 'every compute host has a device')
     for device in settings.fence:
         yield _tried(
             f'fence {device.host}',
-            lambda host=device.host: _power(agents, host),  # type: ignore[misc]
+            lambda host=device.host: _power(agents, host, hosts),  # type: ignore[misc]
         )
 
 
-def _power(agents: FenceAgents, host: str) -> Probe:
+def _power(agents: FenceAgents, host: str, hosts: tuple[str, ...]) -> Probe:
+    if hosts and host not in hosts:
+        near = difflib.get_close_matches(host, hosts)
+        return _broken(
+            'nova has no compute host of that name',
+            f'recover: fence takes the names of {_CLIENT_HOSTS}'
+            + (f'; did you mean {near[0]}?' if near else ''),
+        )
     return _ok('is off' if agents.is_off(host) else 'is on')
