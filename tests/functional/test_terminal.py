@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A recovery on a terminal: shown, approved, watched, interrupted, resumed."""
+
+import fcntl
+import os
+import pty
+import re
+import struct
+import subprocess
+import termios
+import threading
+
+import pytest
+
+from tests import practice as lib
+from tests.cloud import lab
+
+pytestmark = pytest.mark.functional
+
+HOST = 'cmp1'
+NAMES = ['first-1', 'second-1', 'third-1']
+INTERRUPT = '\x03'
+PROMPT = f'Type {HOST} to carry this out: '
+
+
+class Session:
+    """A command whose stdin and stderr are a terminal, its stdout a pipe."""
+
+    def __init__(self, clouds, *words):
+        self._shown, self._changed = '', threading.Condition()
+        self._ours, theirs = pty.openpty()
+        size = struct.pack('HHHH', 40, 200, 0, 0)
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, size)
+        self._process = subprocess.Popen(
+            lib.command(*words),
+            env={**lib.environment(clouds), 'TERM': 'xterm'},
+            stdin=theirs,
+            stderr=theirs,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            # Where ^C reaches whoever reads from it.
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )
+        os.close(theirs)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self):
+        while True:
+            try:
+                data = os.read(self._ours, 65536)
+            except OSError:  # the other side has gone
+                data = b''
+            with self._changed:
+                self._shown += data.decode(errors='replace')
+                self._changed.notify_all()
+            if not data:
+                return
+
+    def see(self, text):
+        """Wait until the terminal has shown a text."""
+        with self._changed:
+            seen = self._changed.wait_for(lambda: text in self._shown, 180)
+            assert seen, self._shown
+
+    def type(self, text):
+        os.write(self._ours, text.encode())
+
+    def end(self):
+        """What the command left when it ended."""
+        out, _ = self._process.communicate(timeout=180)
+        self._reader.join(60)
+        os.close(self._ours)
+        plain = re.sub(r'\x1b\[[0-9;?]*[A-Za-z]', '', self._shown)
+        return lib.Done(self._process.returncode, out, plain)
+
+
+@pytest.fixture(scope='module')
+def clouds(tmp_path_factory):
+    return lib.write_clouds(tmp_path_factory.mktemp('terminal'))
+
+
+@pytest.fixture(scope='module')
+def servers(clean):
+    """Three servers of a dead host, and slow hosts to take them."""
+    with lib.shared_disks():
+        made = clean.boot(NAMES, HOST, port=False)
+        for host in lab.HOSTS[1:]:
+            lab.knob(host, spawn_delay=3)
+        lab.fail(HOST)
+        yield made
+
+
+@pytest.fixture(scope='module')
+def wrong(servers, clouds):
+    session = Session(clouds, 'host', HOST, '--fence')
+    session.see(PROMPT)
+    session.type('cmp2\n')
+    return session.end()
+
+
+def fencings():
+    return [call for call in lab.fence_calls() if call['action'] == 'off']
+
+
+def test_the_plan_is_shown_before_the_question(wrong):
+    plan, question, _ = wrong.stderr.partition(PROMPT)
+    assert question
+    for name in NAMES:
+        line = next(line for line in plan.splitlines() if name in line)
+        assert 'evacuate' in line
+        assert 'scheduler' in line
+
+
+def test_another_name_is_no_approval(wrong, clean):
+    assert wrong.status == 3
+    [row] = wrong.rows
+    assert row['Verdict'] == 'not-approved'
+    assert "'cmp2' is not 'cmp1'" in row['Reason']
+    assert 'run start' in row['Way out']
+
+
+def test_nothing_is_changed_without_approval(wrong, servers, clouds, clean):
+    before = (len(clean.evacuations(HOST)), fencings())
+    for answer, status in (('\n', 3), (INTERRUPT, 130), ('\x04', 3)):
+        session = Session(clouds, 'host', HOST, '--fence')
+        session.see(PROMPT)
+        session.type(answer)
+        done = session.end()
+        assert done.status == status, done.stderr
+        assert isinstance(done.rows, list)
+        assert 'nothing was changed' in done.stderr
+    service = clean.service(HOST)
+    assert not service['forced_down']
+    assert service['status'] == 'enabled'
+    assert (len(clean.evacuations(HOST)), fencings()) == before
+
+
+@pytest.fixture(scope='module')
+def cut(wrong, servers, clouds):
+    """Approved, and interrupted (by an impatient one) in the middle."""
+    session = Session(clouds, 'host', HOST, '--fence', '--workers', '1')
+    session.see(PROMPT)
+    session.type(f'{HOST}\n')
+    session.see('evacuate begun')
+    session.type(INTERRUPT + INTERRUPT)
+    return session.end()
+
+
+def test_an_interrupted_run_names_what_goes_on_with_it(cut):
+    assert cut.status == 130, cut.stderr
+    assert 'nothing was changed' not in cut.stderr
+    assert re.search(r'openstack recover run resume [0-9a-f]{8}', cut.stderr)
+    assert 'Traceback' not in cut.stderr
+
+
+def test_an_interrupted_run_has_a_row_for_every_server(cut, servers):
+    assert {row['Server'] for row in cut.rows} == set(servers)
+    states = [row['State'] for row in cut.rows]
+    assert set(states) <= {'under way', 'not begun', 'recovered'}
+    assert states.count('recovered') < len(states)
+    for row in cut.rows:
+        if row['State'] != 'recovered':
+            assert 'run resume' in row['Way out']
+            assert row['Reason']
+
+
+def test_progress_is_shown_line_by_line_on_the_terminal(cut):
+    for line in (
+        f'{HOST}: fence done: verified off',
+        f'{HOST}: force-down done',
+        'evacuate begun',
+    ):
+        assert line in cut.stderr
+
+
+def test_a_resume_finishes_and_evacuates_nothing_twice(
+    cut, servers, clouds, clean
+):
+    run = re.search(r'run resume ([0-9a-f]{8})', cut.stderr).group(1)
+    session = Session(clouds, 'run', 'resume', run)
+    done = session.end()
+    assert done.status == 0, done.stderr
+    assert {row['State'] for row in done.rows} == {'recovered'}
+    assert 'prove done' in done.stderr
+    assert '3/3' in done.stderr
+    records = [m['instance_uuid'] for m in clean.evacuations(HOST)]
+    mine = [record for record in records if record in servers]
+    assert sorted(mine) == sorted(servers)
