@@ -112,7 +112,8 @@ class Evacuate:
                 if number % _LOOK_EVERY == 0:
                     self._elsewhere(step)
             except errors.CALL as exc:
-                problem = exc.sentence
+                # The failed reading is the newest: ask for another one.
+                number, problem = 0, exc.sentence
                 control.wait(_TICK)
         raise _late(step, self._timeout, problem)
 

@@ -109,8 +109,13 @@ def _service(compute: Compute, host: str) -> Service:
 
 
 def _other_run(host: str, run: str) -> errors.StepFailed:
+    if not run:
+        return errors.StepFailed(
+            f'somebody took the marker of this run off {host}',
+            'see who: openstack compute service list --long; then make a new '
+            'plan',
+        )
     return errors.StepFailed(
-        f'{host} is being recovered by '
-        + (f'run {run}' if run else 'somebody else: our marker is gone'),
+        f'{host} is being recovered by run {run}',
         f'resume that run where it was started, or --take-over {run}',
     )
