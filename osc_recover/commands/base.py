@@ -72,9 +72,9 @@ class Lister(command.Lister):
         told = {
             'Verdict': exc.code,
             'State': 'refused' if exc.exit_status == 3 else 'failed',
-            'Reason': exc.sentence,
+            'Reason': exc.sentence if 'Way out' in self.columns else str(exc),
             'Way out': exc.way_out,
-            'Note': str(exc),  # where there is no column for the way out
+            'Note': str(exc),
             'Name': getattr(parsed_args, 'host', ''),
             'Run': getattr(parsed_args, 'run', ''),
             'Step': getattr(parsed_args, 'step', ''),

@@ -266,7 +266,7 @@ def _add_evidence(parser: argparse.ArgumentParser) -> None:
         '--fenced',
         metavar='<how>',
         default='',
-        help='the host is off, and this is how you know',
+        help='how you know that the host is off, in words; it is kept',
     )
 
 

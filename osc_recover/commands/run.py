@@ -137,7 +137,7 @@ class ResumeRun(_Further):
             '--fenced',
             metavar='<how>',
             default='',
-            help='the host is off, and this is how you know',
+            help='how you know that the host is off, in words; it is kept',
         )
         return parser
 
