@@ -268,14 +268,14 @@ def disks(tmp_path_factory):
     folder = tmp_path_factory.mktemp('disks')
     full, readonly = folder / 'full', folder / 'readonly'
     mounted = []
-    for path, option in ((full, 'size=64k'), (readonly, 'size=64k,ro')):
+    for path, option in ((full, 'size=1m'), (readonly, 'size=64k,ro')):
         path.mkdir()
         argv = ['mount', '-t', 'tmpfs', '-o', option, 'none', str(path)]
         if not subprocess.run(argv, capture_output=True).returncode:
             mounted.append(path)
     if len(mounted) == 2:
         with contextlib.suppress(OSError):
-            (full / 'ballast').write_bytes(bytes(1 << 20))
+            (full / 'ballast').write_bytes(bytes(1 << 24))
     yield {'full': full, 'readonly': readonly} if len(mounted) == 2 else None
     for path in mounted:
         subprocess.run(['umount', str(path)], check=True)
@@ -719,3 +719,46 @@ def test_an_accepted_loss_is_a_disk_made_anew(braked, local):
     assert spawns[servers['lost-1']] == 'image'
     assert spawns[servers['lost-2']] == 'image'
     assert servers['kept-1'] not in spawns
+
+
+def test_a_journal_that_fills_up_in_the_middle_stops_the_run(
+    local, braked, clean, disks
+):
+    if not disks:
+        pytest.skip('tmpfs cannot be mounted here')
+    full = disks['full']
+    ballast = full / 'ballast'
+    ballast.unlink()
+    made = clean.boot(['late-1', 'late-2'], UP, port=False)
+    with (
+        lib.shared_disks(),
+        Proxy({n: ports.url(n) for n in ('keystone', *OVERRIDES)}) as proxy,
+    ):
+        clouds = lib.write_clouds(
+            full.parent, journal=str(full / 'journal.sqlite')
+        )
+        proxy.rewrite(clouds)
+
+        def fill(call):
+            if call.kind.endswith('evacuate') and not ballast.exists():
+                with contextlib.suppress(OSError):
+                    ballast.write_bytes(bytes(1 << 24))
+
+        proxy.on_call = fill
+        words = ('host', UP, *YES, '--many-down', '--workers', '1')
+        done = lib.recover(
+            clouds, *words, '--server', made[0], '--server', made[1]
+        )
+        assert done.status == 1, done.stderr
+        check_columns('host', done)
+        assert 'the journal' in done.stderr
+        assert [row['State'] for row in done.rows] == [
+            'under way',
+            'not begun',
+        ]
+        assert proxy.count('nova POST /servers/{id}/action evacuate') == 1
+        proxy.on_call = lambda call: None
+        ballast.unlink()
+        again = lib.recover(clouds, 'run', 'resume', run_of(done))
+        assert again.status == 0, again.stderr
+        assert proxy.count('nova POST /servers/{id}/action evacuate') == 2
