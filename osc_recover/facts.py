@@ -198,7 +198,8 @@ class Situation:
     those of ``hosts``; ``services``, ``hypervisors``, ``groups``, ``agents``
     are the cloud's.  ``candidates`` maps a request, as ``request_key`` writes
     it, to what placement offers for it; a request that is missing was not
-    asked.  ``gaps`` says what could not be observed, and why.
+    asked.  ``gaps`` says what could not be observed, and why; ``unseen`` has
+    the kinds of facts, such as ports, that are missing for that.
     """
 
     hosts: tuple[str, ...]
@@ -218,6 +219,7 @@ class Situation:
     agents: tuple[Agent, ...] = ()
     masakari: tuple[MasakariHost, ...] = ()
     gaps: tuple[str, ...] = ()
+    unseen: tuple[str, ...] = ()
 
     def service(self, host: str) -> Service | None:
         """The nova-compute service of a host, or None."""

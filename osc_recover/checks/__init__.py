@@ -19,6 +19,7 @@ from osc_recover.checks import servers as servers
 from osc_recover.checks import foreign as foreign
 from osc_recover.checks import network as network
 from osc_recover.checks import storage as storage
+from osc_recover.checks import unseen as unseen
 from osc_recover.checks import groups as groups
 from osc_recover.checks import capacity as capacity
 from osc_recover.checks import returning as returning

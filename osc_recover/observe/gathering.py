@@ -23,6 +23,7 @@ class Gathering:
     def __init__(self, pool: concurrent.futures.Executor) -> None:
         self._pool = pool
         self.gaps: list[str] = []
+        self.unseen: list[str] = []
 
     def ask(self, question: Callable[..., T], *args: Any) -> 'Future[T]':
         """Ask without waiting for the answer."""
@@ -40,6 +41,7 @@ class Gathering:
             raise
         except errors.RecoverError as exc:
             self.gap(f'{what}: {exc.sentence}')
+            self.unseen.append(what)
             return default
 
     def gap(self, text: str) -> None:

@@ -137,6 +137,7 @@ def _finish(
         agents=crowd.may('network agents', first.agents, ()),
         masakari=crowd.may('masakari hosts', first.masakari, ()),
         gaps=tuple(crowd.gaps),
+        unseen=tuple(crowd.unseen),
     )
 
 

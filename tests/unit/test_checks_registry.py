@@ -161,6 +161,10 @@ CASES = {
             )
         ),
     ),
+    ('server', 'unseen'): (
+        cloud(server('s1'), unseen=('volumes', 'ports')),
+        cloud(server('s1'), unseen=('images', 'network agents')),
+    ),
     ('server', 'accelerator-port'): (
         cloud(
             ports=(
