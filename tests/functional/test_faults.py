@@ -23,7 +23,7 @@ pytestmark = pytest.mark.functional
 
 DEAD, ALIVE = ('cmp1', 'cmp2', 'cmp3'), 'cmp4'
 DEMANDED = ('503', 'hang', 'cut', '401')
-WRITTEN = (*DEMANDED, '503-after', 'hang-after', 'cut-before', 'late')
+FURTHER = ('503-after', 'hang-after', 'cut-before', 'late')  # for writes
 OUTAGE = 4  # calls: one more than the tries of a read
 
 # Before the first write; a recovery reads all that it is planned from.
@@ -105,7 +105,7 @@ def cases():
             times = 1 if what == 'hang' else OUTAGE
             yield Case('run', kind, what, times, sort)
     for kind, sort in WRITES.items():
-        for what in WRITTEN:
+        for what in (*DEMANDED, *(FURTHER if sort == 'plain' else ())):
             yield Case('run', kind, what, 1, sort)
         yield Case('run', kind, '401', math.inf, sort)
 

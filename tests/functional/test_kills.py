@@ -53,12 +53,15 @@ def moments(seed):
 def line(clean, tmp_path):
     with lib.shared_disks(), contextlib.ExitStack() as stack:
         one = Line(HOST, tmp_path)
+        one.journal = tmp_path / 'journal.sqlite'
         stack.enter_context(one.proxy)
         yield one
 
 
 def ready(line, servers=SERVERS):
-    """A dead host with servers."""
+    """A dead host with servers, and nothing known of it."""
+    for file in line.journal.parent.glob(f'{line.journal.name}*'):
+        file.unlink()
     line.cloud.heal(HOST)
     line.cloud.delete_all()
     line.fill({'plain': servers})
