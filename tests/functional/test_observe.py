@@ -1,13 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The gateways and the situation against the practice cloud.
-
-The cloud is the one that OS_CLIENT_CONFIG_FILE names, as the clouds
-``practice`` and ``practice-member``.
-"""
+"""The gateways and the situation against the practice cloud."""
 
 import collections
 import contextlib
-import os
 import time
 import uuid
 
@@ -21,24 +16,19 @@ from osc_recover.gateways.compute import Compute
 from osc_recover.gateways.placement import Placement
 from osc_recover.gateways.volume import Volumes
 from osc_recover.observe.situation import situation
+from tests.cloud import lab
 
-pytestmark = [
-    pytest.mark.functional,
-    pytest.mark.skipif(
-        not os.environ.get('OS_CLIENT_CONFIG_FILE'),
-        reason='OS_CLIENT_CONFIG_FILE names no practice cloud',
-    ),
-]
 HOST = 'cmp1'
 DEADLINE = 180
 
 
 def connect(name='practice'):
-    return Cloud(OpenStackConfig().get_one(name))
+    config = OpenStackConfig(config_files=[str(lab.clouds_yaml())])
+    return Cloud(config.get_one(name))
 
 
 @pytest.fixture(scope='module')
-def cloud():
+def cloud(clean):
     return connect()
 
 
