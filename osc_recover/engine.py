@@ -8,8 +8,10 @@ is there; only a believed no leads to a (further) request.
 
 import concurrent.futures
 import contextlib
+import itertools
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from concurrent.futures import Future
 from typing import Any
 
 from osc_recover import errors
@@ -83,22 +85,28 @@ class Engine:
 
     def _phase(self, run: str, phase: Phase) -> bool:
         waiting = list(phase.lanes)
-        running: dict[concurrent.futures.Future[bool], Lane] = {}
+        running: dict[Future[bool], Future[None]] = {}
+        slots: dict[Future[None], Lane] = {}
         outcomes = []
         with self._pool() as pool:
             while waiting or running:
-                for lane in self._ready(waiting, running):
+                for lane in self._ready(waiting, slots.values()):
                     waiting.remove(lane)
-                    running[pool.submit(self._lane, run, lane)] = lane
-                for future in _finished(running):
-                    del running[future]
-                    outcomes.append(future.result())
+                    slot: Future[None] = Future()
+                    slots[slot] = lane
+                    running[pool.submit(self._lane, run, lane, slot)] = slot
+                for future in _first_ended(running, slots):
+                    if future in running:
+                        slots.pop(running.pop(future), None)
+                        outcomes.append(future.result())
+                    slots.pop(future, None)
                 self._count(outcomes)
         return all(outcomes)
 
     @contextlib.contextmanager
     def _pool(self) -> Iterator[concurrent.futures.ThreadPoolExecutor]:
-        pool = concurrent.futures.ThreadPoolExecutor(self._workers)
+        # As many again for lanes that have given their slot back.
+        pool = concurrent.futures.ThreadPoolExecutor(2 * self._workers)
         try:
             yield pool
         except KeyboardInterrupt:
@@ -110,12 +118,12 @@ class Engine:
             pool.shutdown(wait=True, cancel_futures=True)
 
     def _ready(
-        self, waiting: list[Lane], running: Mapping[Any, Lane]
+        self, waiting: list[Lane], holding: Collection[Lane]
     ) -> list[Lane]:
-        held = {mutex for lane in running.values() for mutex in lane.mutexes}
+        held = {mutex for lane in holding for mutex in lane.mutexes}
         ready: list[Lane] = []
         for lane in waiting:
-            if len(running) + len(ready) >= self._workers:
+            if len(holding) + len(ready) >= self._workers:
                 break
             if held.isdisjoint(lane.mutexes):
                 ready.append(lane)
@@ -129,11 +137,22 @@ class Engine:
                 f'{failures} failed, as many as --max-failures allows'
             )
 
-    def _lane(self, run: str, lane: Lane) -> bool:
+    def _lane(self, run: str, lane: Lane, slot: 'Future[None]') -> bool:
+        """The steps of a lane; its slot is free after the last that writes."""
+        last = self._last_write(lane)
         try:
-            return all(self._step(run, step) for step in lane.steps)
+            for number, step in enumerate(lane.steps):
+                if number == last + 1:
+                    slot.set_result(None)
+                if not self._step(run, step):
+                    return False
         except (Cut, _NotBegun):
             return False
+        return True
+
+    def _last_write(self, lane: Lane) -> int:
+        writes = [self._operations[step.verb].writes for step in lane.steps]
+        return max((n for n, one in enumerate(writes) if one), default=-1)
 
     # One step
 
@@ -254,11 +273,10 @@ class Engine:
         return event
 
 
-def _finished(
-    running: Mapping[concurrent.futures.Future[bool], Lane],
-) -> set[concurrent.futures.Future[bool]]:
+def _first_ended(*futures: Iterable['Future[Any]']) -> 'set[Future[Any]]':
     return concurrent.futures.wait(
-        running, return_when=concurrent.futures.FIRST_COMPLETED
+        itertools.chain(*futures),
+        return_when=concurrent.futures.FIRST_COMPLETED,
     ).done
 
 

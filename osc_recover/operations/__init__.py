@@ -15,7 +15,7 @@ from osc_recover.operations import guard, host, proof, server, service
 from osc_recover.operations.watch import Shared
 from osc_recover.runs import Run
 
-TICK = 0.5  # seconds between two list calls
+TICK = 0.3  # seconds between two list calls
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@
 import itertools
 import time
 from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from osc_recover import errors
 from osc_recover.effects import Control, Result
@@ -15,8 +16,10 @@ from osc_recover.plan import Step
 _ENDED_WELL = ('done', 'completed')
 _ENDED_BADLY = ('error', 'failed')
 _TICK = 0.5
+_RECENT = 2.0  # seconds that a list may be old before a first request
 _LOOK_EVERY = 10  # readings between two looks at a server itself
 
+T = TypeVar('T')
 Migrations = Shared[tuple[Migration, ...]]
 Servers = Shared[dict[str, Server]]
 
@@ -60,17 +63,24 @@ class Evacuate:
 
         :raises errors.StepFailed: when the server is gone
         """
-        _, records = self._migrations.now(self._control)
+        records = self._read(self._migrations, lost)
         newer = newer_evacuations(records, step)
         if newer and newer[-1].status not in _ENDED_BADLY:
             return True
-        _, here = self._servers.now(self._control)
+        here = self._read(self._servers, lost)
         server = here.get(step.target) or self._elsewhere(step)
         if _is_away(step, server):
             return True
         if (server.task_state or '').startswith('rebuild'):
             return True
         return self._unanswered(step, newer) if lost else False
+
+    def _read(self, shared: Shared[T], lost: bool) -> T:
+        # Without a lost request of ours there are only those of others to be
+        # found, whom we could miss by as much even if we asked now.
+        if lost:
+            return shared.now(self._control)[1]
+        return shared.recent(_RECENT, self._control)[1]
 
     def _elsewhere(self, step: Step) -> Server:
         try:

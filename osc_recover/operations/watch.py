@@ -34,6 +34,7 @@ class Shared(Generic[T]):
         self._reading = False
         self._hurry = False
         self._due = 0.0
+        self._begun = float('-inf')
         self._value: T | None = None
         self._problem: errors.ApiError | errors.AuthFailed | None = None
 
@@ -44,6 +45,14 @@ class Shared(Generic[T]):
             self._hurry = True
             self._changed.notify_all()
         return self.after(seen, control)
+
+    def recent(self, age: float, control: Control) -> tuple[int, T]:
+        """A reading that was begun at most ``age`` seconds ago, or now."""
+        with self._changed:
+            fresh = self._clock() - self._begun <= age
+            if fresh and self._problem is None and self._value is not None:
+                return self._number, self._value
+        return self.now(control)
 
     def after(self, seen: int, control: Control) -> tuple[int, T]:
         """A reading newer than number ``seen``, waited for, and its number.
@@ -83,7 +92,7 @@ class Shared(Generic[T]):
                 self._changed.notify_all()
 
     def _make(self) -> None:
-        value = self._value
+        value, begun = self._value, self._clock()
         problem: errors.ApiError | errors.AuthFailed | None = None
         try:
             value = self._read()
@@ -92,6 +101,7 @@ class Shared(Generic[T]):
         with self._changed:
             self._value, self._problem = value, problem
             self._number += 1
+            self._begun = begun
             self._due = self._clock() + self._tick
 
     def _pause(self, seconds: float, control: Control) -> None:

@@ -265,3 +265,36 @@ def test_an_unknown_error_is_not_swallowed(carry_out, light):
     light.follow = lambda step, control: 1 / 0
     with pytest.raises(ZeroDivisionError):
         carry_out(plan_of(lane('a')))
+
+
+class Look:
+    """A verb that only looks, and waits for a gate to open."""
+
+    writes, grace = False, 0.0
+
+    def __init__(self):
+        self.gate = threading.Event()
+
+    def in_effect(self, step, lost=False):
+        return False
+
+    def apply(self, step):
+        return Result()
+
+    def follow(self, step, control):
+        assert self.gate.wait(10)
+        return Result()
+
+
+def test_a_lane_that_only_looks_any_more_holds_no_slot(journal, light):
+    look = Look()
+    first = Lane('a', (*lane('a').steps, Step('look:a', 'look', 'a')))
+    plan = Plan('test', ('h',), (Phase('one', (first, lane('b'))),))
+    run = journal.store(plan, 'key', 'name').id
+    verbs = {'light': light, 'look': look}
+    engine = Engine(journal, verbs, lambda run, host: None, workers=1)
+    engine._watch = lambda step, state, note: (
+        look.gate.set() if (step.target, state) == ('b', 'done') else None
+    )
+    assert engine.carry_out(run, plan)
+    assert light.asked == ['a', 'b']

@@ -79,3 +79,14 @@ def test_a_cut_run_waits_for_nothing():
     control.cut()
     with pytest.raises(Cut):
         shared.after(1, control)
+
+
+def test_a_recent_reading_is_not_made_again():
+    now = [0.0]
+    source = Source()
+    shared = Shared(source, tick=0, clock=lambda: now[0])
+    assert shared.recent(2, Control()) == (1, 1)
+    now[0] = 2.0
+    assert shared.recent(2, Control()) == (1, 1)
+    now[0] = 2.1
+    assert shared.recent(2, Control()) == (2, 2)
