@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The cloud: its services, its name, and our settings in clouds.yaml."""
+"""The cloud: its services, its session and its name."""
 
 import functools
-from collections.abc import Mapping
 from typing import Any
 
 from keystoneauth1 import adapter as ksa_adapter
@@ -14,6 +13,7 @@ from osc_recover.gateways import endpoints
 from osc_recover.gateways.api import Api
 
 TIMEOUT = 60.0
+CONNECTIONS = 100  # kept open to a service; requests would keep 10, and warn
 
 
 class Cloud:
@@ -56,18 +56,6 @@ class Cloud:
         keystone = endpoints.unversioned(str(auth.get('auth_url') or ''))
         nova = endpoints.root(self.compute.endpoint)
         return f'{keystone} {self.region} {nova}'
-
-    def settings(self) -> dict[str, Any]:
-        """Our section of the cloud in clouds.yaml; empty where there is none.
-
-        openstacksdk has rewritten ``-`` to ``_`` in its keys.
-
-        :raises errors.BadSettings: when it is not a map
-        """
-        found = self._config.config.get('recover') or {}
-        if not isinstance(found, Mapping):
-            raise errors.BadSettings(key='(all of it)', problem='is not a map')
-        return dict(found)
 
     @functools.cached_property
     def compute(self) -> Api:
@@ -140,4 +128,6 @@ class Cloud:
         if session.timeout is None:
             # Without it, a keystone that hangs would hang us.
             session.timeout = self.timeout
+        for adapter in session.session.adapters.values():
+            adapter.init_poolmanager(CONNECTIONS, CONNECTIONS)
         return session

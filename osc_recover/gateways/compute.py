@@ -216,10 +216,6 @@ class Compute:
         """Ask nova to stop a server."""
         return self._action(server, 'os-stop', None)
 
-    def start(self, server: str) -> Reply:
-        """Ask nova to start a server."""
-        return self._action(server, 'os-start', None)
-
     def update_service(
         self,
         service: str,

@@ -2,6 +2,9 @@
 """Finding the services of a cloud and logging in to it."""
 
 import contextlib
+import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -144,10 +147,17 @@ def test_the_key_is_the_same_for_every_account():
         assert cloud.key == f'{url}/identity RegionOne {url}/v2.1'
 
 
-def test_settings_are_ours_or_empty():
-    url = 'http://127.0.0.1:9'
-    assert keystone_double.cloud(url).settings() == {}
-    cloud = keystone_double.cloud(url, recover={'workers': '4'})
-    assert cloud.settings() == {'workers': '4'}
-    with pytest.raises(errors.BadSettings):
-        keystone_double.cloud(url, recover='oops').settings()
+def test_many_requests_at_once_do_not_complain_about_connections(caplog):
+    # At 32 workers, urllib3 would warn of each connection over its ten.
+    together = threading.Barrier(32, timeout=5)
+
+    def rest(request):
+        together.wait()
+        return Answer(body={})
+
+    with practice(rest) as service, caplog.at_level(logging.WARNING):
+        cloud = keystone_double.cloud(service.url)
+        assert cloud.session.get_token()
+        with ThreadPoolExecutor(32) as pool:
+            list(pool.map(cloud.compute.get, ['/servers'] * 64))
+    assert caplog.messages == []

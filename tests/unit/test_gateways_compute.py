@@ -211,10 +211,6 @@ WRITES = {
         lambda api: api.stop('1'),
         ('POST', '/servers/1/action', {'os-stop': None}, '2.68'),
     ),
-    'start': (
-        lambda api: api.start('1'),
-        ('POST', '/servers/1/action', {'os-start': None}, '2.68'),
-    ),
     'service': (
         lambda api: api.update_service(
             '7', enabled=False, reason='r' * 300, forced_down=True
