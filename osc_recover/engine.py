@@ -88,7 +88,7 @@ class Engine:
         running: dict[Future[bool], Future[None]] = {}
         slots: dict[Future[None], Lane] = {}
         outcomes = []
-        with self._pool() as pool:
+        with self._pool(len(waiting)) as pool:
             while waiting or running:
                 for lane in self._ready(waiting, slots.values()):
                     waiting.remove(lane)
@@ -104,9 +104,11 @@ class Engine:
         return all(outcomes)
 
     @contextlib.contextmanager
-    def _pool(self) -> Iterator[concurrent.futures.ThreadPoolExecutor]:
-        # As many again for lanes that have given their slot back.
-        pool = concurrent.futures.ThreadPoolExecutor(2 * self._workers)
+    def _pool(
+        self, lanes: int
+    ) -> Iterator[concurrent.futures.ThreadPoolExecutor]:
+        # Lanes that have given their slot back may be any number.
+        pool = concurrent.futures.ThreadPoolExecutor(max(lanes, 1))
         try:
             yield pool
         except KeyboardInterrupt:

@@ -12,10 +12,11 @@ from osc_recover.gateways.compute import Compute
 from osc_recover.gateways.network import Network
 from osc_recover.gateways.volume import Volumes
 from osc_recover.operations import guard, host, proof, server, service
-from osc_recover.operations.watch import Shared
+from osc_recover.operations.watch import Shared, UnderWay
 from osc_recover.runs import Run
 
-TICK = 0.3  # seconds between two list calls
+TICK = 0.2  # seconds between two list calls that lanes wait for
+_PROOFS = 15  # ticks that proofs gather while more are on their way
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ def of_run(
     timeout = float(run.plan.request.get('timeout', 0))
     servers = sum(verdict.act for verdict in run.plan.verdicts)
     lists = _Lists(compute, run.plan.hosts, most=min(4 * servers + 50, 1000))
+    under_way = UnderWay()
     verbs: dict[str, Operation] = {
         'host.fence': host.Fence(power),
         'service.force-down': service.ForceDown(compute, run.id, grace),
@@ -72,13 +74,20 @@ def of_run(
             compute,
             Shared(lists.migrations, tick),
             Shared(lists.servers, tick),
+            under_way,
             grace=grace,
             timeout=timeout,
             control=control,
         ),
-        'server.stop': server.Stop(compute, grace=grace, timeout=timeout),
+        'server.stop': server.Stop(
+            compute, tick=tick, grace=grace, timeout=timeout
+        ),
         'server.prove': proof.Prove(
-            compute, services.network, services.volumes
+            compute,
+            services.network,
+            services.volumes,
+            tick=_PROOFS * tick,
+            hurried=lambda: not under_way,
         ),
     }
     return OfRun(

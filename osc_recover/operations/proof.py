@@ -2,7 +2,7 @@
 """The proof that an evacuated server is where and as it should be."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from osc_recover import errors
 from osc_recover.effects import Control, Result
@@ -10,16 +10,23 @@ from osc_recover.facts import Port, Server, Volume
 from osc_recover.gateways.compute import Compute
 from osc_recover.gateways.network import Network
 from osc_recover.gateways.volume import Volumes
-from osc_recover.operations.server import find
+from osc_recover.operations.look import Looks, deleted
+from osc_recover.operations.watch import Together
 from osc_recover.plan import Step
 
 _UNBOUND = ('unbound', 'binding_failed', '')
-_TICK = 0.5
+_PAUSE = 0.5  # seconds between two looks at what is still wrong
 _DEADLINE = 60.0  # seconds until ports, volumes and power state must agree
+
+Seen = tuple[Server | None, tuple[str, ...]]  # a server, what is wrong with it
 
 
 class Prove:
-    """See for oneself that a server is where and as it should be."""
+    """See for oneself that a server is where and as it should be.
+
+    :param tick: seconds that proofs gather for one look at all of them
+    :param hurried: whether nothing more is on its way to wait for
+    """
 
     writes = False
     grace = 0.0
@@ -29,11 +36,16 @@ class Prove:
         compute: Compute,
         network: Network,
         volumes: Volumes,
+        *,
+        tick: float,
+        hurried: Callable[[], bool],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._compute = compute
+        self._servers = Looks(compute)
         self._network = network
         self._volumes = volumes
+        self._together = Together(self._look_at_all, tick)
+        self._hurried = hurried
         self._clock = clock
 
     def in_effect(self, step: Step, lost: bool = False) -> bool:
@@ -51,7 +63,7 @@ class Prove:
         """
         deadline = self._clock() + _DEADLINE
         while True:
-            host, wrong = self._look(step)
+            host, wrong = self._look(step, control)
             if not wrong:
                 return Result(f'on {host}', data={'destination': host})
             if self._clock() > deadline:
@@ -60,25 +72,55 @@ class Prove:
                     'openstack recover run resume looks again; see '
                     f'openstack server show {step.target}',
                 )
-            control.wait(_TICK)
+            control.wait(_PAUSE)
 
-    def _look(self, step: Step) -> tuple[str, list[str]]:
+    def _look(
+        self, step: Step, control: Control
+    ) -> tuple[str, tuple[str, ...]]:
+        hurry = self._hurried()
         try:
-            server = find(self._compute, step.target)
-            return server.host, list(self._wrong(step, server))
+            server, wrong = self._together.ask(
+                step.name, step, control, hurry=hurry
+            )
         except errors.CALL as exc:
-            return '', [f'it cannot be looked at: {exc.sentence}']
+            return '', (f'it cannot be looked at: {exc.sentence}',)
+        if server is None:
+            raise deleted(step.target)
+        return server.host, wrong
 
-    def _wrong(self, step: Step, server: Server) -> Iterable[str]:
-        yield from wrong_state(step, server)
-        if step.args['ports']:
-            yield from wrong_ports(
-                step, server.host, self._network.ports([step.target])
-            )
-        if step.args['volumes']:
-            yield from wrong_volumes(
-                step, server, self._volumes.volumes(step.args['volumes'])
-            )
+    def _look_at_all(self, steps: Mapping[str, Step]) -> dict[str, Seen]:
+        """One look at servers, at ports and at volumes, for all the steps."""
+        servers = self._servers([step.target for step in steps.values()])
+        ports = self._ports(steps.values())
+        volumes = self._volumes_of(steps.values())
+        return {
+            name: _seen(step, servers[step.target], ports, volumes)
+            for name, step in steps.items()
+        }
+
+    def _ports(self, steps: Collection[Step]) -> tuple[Port, ...]:
+        wanted = [step.target for step in steps if step.args['ports']]
+        return self._network.ports(wanted) if wanted else ()
+
+    def _volumes_of(self, steps: Collection[Step]) -> tuple[Volume, ...]:
+        wanted = {name for step in steps for name in step.args['volumes']}
+        return self._volumes.volumes(wanted) if wanted else ()
+
+
+def _seen(
+    step: Step,
+    server: Server | None,
+    ports: Iterable[Port],
+    volumes: Iterable[Volume],
+) -> Seen:
+    if server is None:
+        return None, ()
+    wrong = (
+        *wrong_state(step, server),
+        *wrong_ports(step, server.host, ports),
+        *wrong_volumes(step, server, volumes),
+    )
+    return server, wrong
 
 
 def wrong_state(step: Step, server: Server) -> Iterable[str]:

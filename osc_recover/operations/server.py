@@ -10,14 +10,16 @@ from osc_recover import errors
 from osc_recover.effects import Control, Result
 from osc_recover.facts import Migration, Server
 from osc_recover.gateways.compute import Compute
-from osc_recover.operations.watch import Shared
+from osc_recover.operations.look import Looks, deleted, find
+from osc_recover.operations.watch import Shared, Together, UnderWay
 from osc_recover.plan import Step
 
 _ENDED_WELL = ('done', 'completed')
 _ENDED_BADLY = ('error', 'failed')
 _TICK = 0.5
-_RECENT = 2.0  # seconds that a list may be old before a first request
-_LOOK_EVERY = 10  # readings between two looks at a server itself
+_RECENT = 2.0  # seconds that records may be old before a first request
+_LOOKED = 10.0  # seconds that a list of servers may be old where records tell
+_LOOK_EVERY = 15  # readings between two looks for a server itself
 
 T = TypeVar('T')
 Migrations = Shared[tuple[Migration, ...]]
@@ -34,6 +36,7 @@ class Evacuate:
 
     :param migrations: a shared reading of the evacuations off the hosts
     :param servers: a shared reading of the servers still on the hosts
+    :param under_way: counts the evacuations that are followed
     :param timeout: seconds that a server may take
     """
 
@@ -44,6 +47,7 @@ class Evacuate:
         compute: Compute,
         migrations: Migrations,
         servers: Servers,
+        under_way: UnderWay,
         *,
         grace: float,
         timeout: float,
@@ -53,6 +57,7 @@ class Evacuate:
         self._compute = compute
         self._migrations = migrations
         self._servers = servers
+        self._under_way = under_way
         self.grace = grace
         self._timeout = timeout
         self._control = control
@@ -63,11 +68,11 @@ class Evacuate:
 
         :raises errors.StepFailed: when the server is gone
         """
-        records = self._read(self._migrations, lost)
+        records = self._read(self._migrations, _RECENT, lost)
         newer = newer_evacuations(records, step)
         if newer and newer[-1].status not in _ENDED_BADLY:
             return True
-        here = self._read(self._servers, lost)
+        here = self._read(self._servers, _LOOKED, lost)
         server = here.get(step.target) or self._elsewhere(step)
         if _is_away(step, server):
             return True
@@ -75,18 +80,18 @@ class Evacuate:
             return True
         return self._unanswered(step, newer) if lost else False
 
-    def _read(self, shared: Shared[T], lost: bool) -> T:
+    def _read(self, shared: Shared[T], age: float, lost: bool) -> T:
         # Without a lost request of ours there are only those of others to be
         # found, whom we could miss by as much even if we asked now.
         if lost:
             return shared.now(self._control)[1]
-        return shared.recent(_RECENT, self._control)[1]
+        return shared.recent(age, self._control)[1]
 
     def _elsewhere(self, step: Step) -> Server:
         try:
             return self._compute.server(step.target)
         except errors.Gone as exc:
-            raise _deleted(step.target) from exc
+            raise deleted(step.target) from exc
 
     def _unanswered(self, step: Step, newer: list[Migration]) -> bool | None:
         seen = set(step.args['actions'])
@@ -103,7 +108,7 @@ class Evacuate:
                 step.target, step.args['target'], step.args['microversion']
             )
         except errors.Gone as exc:
-            raise _deleted(step.target) from exc
+            raise deleted(step.target) from exc
         return Result('', reply.request_id)
 
     def follow(self, step: Step, control: Control) -> Result:
@@ -111,6 +116,10 @@ class Evacuate:
 
         :raises errors.StepFailed: when it failed, or is not over in time
         """
+        with self._under_way:
+            return self._end(step, control)
+
+    def _end(self, step: Step, control: Control) -> Result:
         deadline = self._clock() + self._timeout
         number, problem = 0, ''
         while self._clock() < deadline:
@@ -120,7 +129,7 @@ class Evacuate:
                 if ended := self._ended(step, newer):
                     return ended
                 if number % _LOOK_EVERY == 0:
-                    self._elsewhere(step)
+                    self._look_for(step, control)
             except errors.CALL as exc:
                 # The failed reading is the newest: ask for another one.
                 number, problem = 0, exc.sentence
@@ -133,6 +142,10 @@ class Evacuate:
         if number:
             return self._migrations.after(number, control)
         return self._migrations.now(control)
+
+    def _look_for(self, step: Step, control: Control) -> None:
+        if step.target not in self._servers.recent(_LOOKED, control)[1]:
+            self._elsewhere(step)
 
     def _ended(self, step: Step, newer: list[Migration]) -> Result | None:
         if not newer:
@@ -192,11 +205,15 @@ class Stop:
         self,
         compute: Compute,
         *,
+        tick: float,
         grace: float,
         timeout: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._compute = compute
+        self._together: Together[None, Server | None] = Together(
+            Looks(compute), tick
+        )
         self.grace = grace
         self._timeout = timeout
         self._clock = clock
@@ -216,19 +233,19 @@ class Stop:
     def follow(self, step: Step, control: Control) -> Result:
         """Wait until it is stopped."""
         deadline = self._clock() + self._timeout
-        while True:
-            problem = self._problem(step)
-            if not problem:
-                return Result()
+        while problem := self._problem(step, control):
             if self._clock() > deadline:
                 raise errors.StepFailed(problem)
-            control.wait(_TICK)
+        return Result()
 
-    def _problem(self, step: Step) -> str:
+    def _problem(self, step: Step, control: Control) -> str:
         try:
-            server = find(self._compute, step.target)
+            server = self._together.ask(step.target, None, control)
         except errors.CALL as exc:
+            control.wait(_TICK)
             return exc.sentence
+        if server is None:
+            raise deleted(step.target)
         if server.vm_state == 'stopped' and not server.task_state:
             return ''
         return f'it is still {server.vm_state} ({server.task_state})'
@@ -251,14 +268,6 @@ def newer_evacuations(
     )
 
 
-def find(compute: Compute, server: str) -> Server:
-    """A server, wherever it is; raises StepFailed when it was deleted."""
-    try:
-        return compute.server(server)
-    except errors.Gone as exc:
-        raise _deleted(server) from exc
-
-
 def _arrived(record: Migration) -> Result:
     return Result(
         f'evacuated to {record.destination}',
@@ -274,12 +283,6 @@ def _moved(server: Server) -> Result:
     return Result(
         f'moved to {server.host} by somebody else',
         data={'destination': server.host},
-    )
-
-
-def _deleted(server: str) -> errors.StepFailed:
-    return errors.StepFailed(
-        f'server {server} was deleted meanwhile', 'there is nothing left to do'
     )
 
 

@@ -3,13 +3,18 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import TracebackType
 from typing import Generic, TypeVar
 
 from osc_recover import errors
 from osc_recover.effects import Control, Cut
 
+_GATHER = 0.1  # seconds in which hurried questions come together
+
 T = TypeVar('T')
+Asked = TypeVar('Asked')
+Found = TypeVar('Found')
 
 
 class Shared(Generic[T]):
@@ -38,29 +43,40 @@ class Shared(Generic[T]):
         self._value: T | None = None
         self._problem: errors.ApiError | errors.AuthFailed | None = None
 
+    def begun(self) -> int:
+        """How many readings were begun so far, for ``after``."""
+        with self._changed:
+            return self._number + self._reading
+
     def now(self, control: Control) -> tuple[int, T]:
         """A reading that is begun after this call, at once, and its number."""
-        with self._changed:
-            seen = self._number + (1 if self._reading else 0)
-            self._hurry = True
-            self._changed.notify_all()
-        return self.after(seen, control)
+        return self.after(self.begun(), control, hurry=True)
 
     def recent(self, age: float, control: Control) -> tuple[int, T]:
         """A reading that was begun at most ``age`` seconds ago, or now."""
         with self._changed:
+            number, value = self._number, self._value
             fresh = self._clock() - self._begun <= age
-            if fresh and self._problem is None and self._value is not None:
-                return self._number, self._value
-        return self.now(control)
+            if not (fresh and self._reading):
+                if fresh and self._problem is None and value is not None:
+                    return number, value
+                number = self.begun()
+        return self.after(number, control, hurry=True)
 
-    def after(self, seen: int, control: Control) -> tuple[int, T]:
+    def after(
+        self, seen: int, control: Control, *, hurry: bool = False
+    ) -> tuple[int, T]:
         """A reading newer than number ``seen``, waited for, and its number.
 
+        :param hurry: not to wait for the tick
         :raises errors.ApiError: when that reading failed
         :raises errors.AuthFailed: when there was no token for it
         :raises Cut: when the run is cut meanwhile
         """
+        with self._changed:
+            if hurry and self.begun() <= seen:
+                self._hurry = True
+                self._changed.notify_all()
         while self._is_ours(seen, control):
             self._lead(control)
         with self._changed:
@@ -85,6 +101,7 @@ class Shared(Generic[T]):
                 while not self._hurry and self._clock() < self._due:
                     self._pause(self._due - self._clock(), control)
                 self._hurry, self._reading = False, True
+                self._begun = self._clock()
             self._make()
         finally:
             with self._changed:
@@ -92,7 +109,7 @@ class Shared(Generic[T]):
                 self._changed.notify_all()
 
     def _make(self) -> None:
-        value, begun = self._value, self._clock()
+        value = self._value
         problem: errors.ApiError | errors.AuthFailed | None = None
         try:
             value = self._read()
@@ -101,10 +118,81 @@ class Shared(Generic[T]):
         with self._changed:
             self._value, self._problem = value, problem
             self._number += 1
-            self._begun = begun
             self._due = self._clock() + self._tick
 
     def _pause(self, seconds: float, control: Control) -> None:
         if control.is_cut:
             raise Cut
         self._changed.wait(min(seconds, 0.2))
+
+
+class Together(Generic[Asked, Found]):
+    """Questions of many lanes, answered by one reading for all of them.
+
+    :param read: answers all the questions that there are, by their keys
+    :param tick: seconds that questions gather when nobody is in a hurry
+    """
+
+    def __init__(
+        self,
+        read: Callable[[Mapping[str, Asked]], Mapping[str, Found]],
+        tick: float,
+    ) -> None:
+        self._read = read
+        self._asked: dict[str, Asked] = {}
+        self._lock = threading.Lock()
+        self._shared = Shared(self._answer, tick)
+        self._gather = min(_GATHER, tick)
+
+    def ask(
+        self,
+        key: str,
+        question: Asked,
+        control: Control,
+        *,
+        hurry: bool = False,
+    ) -> Found:
+        """The answer of a reading that is begun after this call.
+
+        :param key: one that nobody else asks with meanwhile
+        :raises errors.ApiError: and what else ``Shared.after`` does
+        """
+        with self._lock:
+            self._asked[key] = question
+            seen = self._shared.begun()
+        try:
+            if hurry:
+                control.wait(self._gather)
+            return self._shared.after(seen, control, hurry=hurry)[1][key]
+        finally:
+            with self._lock:
+                del self._asked[key]
+
+    def _answer(self) -> Mapping[str, Found]:
+        with self._lock:
+            asked = dict(self._asked)
+        return self._read(asked)
+
+
+class UnderWay:
+    """Counts what is on its way: ``with`` it while something is."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._count += 1
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with self._lock:
+            self._count -= 1
+
+    def __bool__(self) -> bool:
+        return self._count > 0

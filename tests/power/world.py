@@ -62,7 +62,7 @@ class World:
         self._ports = list(situation.ports)
         self._volumes = {v.id: v for v in situation.volumes}
         self._records, self._actions = [], Counter()
-        self._clock = 0
+        self._clock = self._ticks = 0
 
     def _effect(self, name, target, change):
         self.fuse()
@@ -117,6 +117,11 @@ class World:
                 raise errors.Gone('nova', f'GET {name}', 'not found', 404)
             return self._servers[name]
 
+    def servers_changed(self, since):
+        with self._lock:
+            every = self._servers.values()
+            return tuple(s for s in every if s.updated >= since)
+
     def evacuate_actions(self, server):
         return tuple(f'req-{n}' for n in range(self._actions[server], 0, -1))
 
@@ -163,6 +168,11 @@ class World:
         )
 
     def _set(self, server, **values):
+        self._ticks += 1
+        minutes, seconds = divmod(self._ticks, 60)
+        values.setdefault(
+            'updated', f'2027-01-01T00:{minutes:02}:{seconds:02}Z'
+        )
         self._servers[server] = dataclasses.replace(
             self._servers[server], **values
         )

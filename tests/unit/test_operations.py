@@ -3,6 +3,7 @@
 
 import dataclasses
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -11,7 +12,7 @@ from osc_recover.effects import Control
 from osc_recover.facts import Attachment, Port, Situation
 from osc_recover.gateways.api import Reply
 from osc_recover.operations import proof, server, service
-from osc_recover.operations.watch import Shared
+from osc_recover.operations.watch import Shared, UnderWay
 from osc_recover.plan import Step
 from tests.power.world import World
 from tests.unit.situations import HOST, compute, of_image, row, volume
@@ -81,6 +82,7 @@ def evacuation(nova, timeout=60.0, clock=None):
         nova,
         Shared(nova.migrations, 0),
         Shared(lambda: {s.id: s for s in nova.servers(HOST)}, 0),
+        UnderWay(),
         grace=0,
         timeout=timeout,
         control=CONTROL,
@@ -237,7 +239,7 @@ STOP = Step('stop:s1', 'server.stop', 's1')
 
 def stop(nova, timeout=60):
     ticks = itertools.count().__next__
-    return server.Stop(nova, grace=0, timeout=timeout, clock=ticks)
+    return server.Stop(nova, tick=0, grace=0, timeout=timeout, clock=ticks)
 
 
 def test_a_server_is_stopped_once():
@@ -273,9 +275,15 @@ THERE = Attachment('a1', 'v1', 's1', 'cmp-2')
 BOUND = Port('p1', 's1', 'cmp-2', 'ovs')
 
 
-def prove(cloud):
-    ticks = itertools.count(step=40).__next__
-    return proof.Prove(cloud, cloud, cloud, clock=ticks)
+def prove(cloud, step=40, hurried=True, tick=0):
+    return proof.Prove(
+        cloud,
+        cloud,
+        cloud,
+        tick=tick,
+        hurried=lambda: hurried,
+        clock=itertools.count(step=step).__next__,
+    )
 
 
 def arrived(attachments=(THERE,), ports=(BOUND,), **values):
@@ -355,9 +363,45 @@ def test_a_proof_waits_for_what_comes_late():
     cloud = arrived(ports=())
     looks = iter([(), (BOUND,)])
     cloud.ports = lambda servers: next(looks)
-    ticks = itertools.count().__next__
-    late = proof.Prove(cloud, cloud, cloud, clock=ticks)
-    assert late.follow(PROVE, CONTROL).note == 'on cmp-2'
+    assert prove(cloud, step=1).follow(PROVE, CONTROL).note == 'on cmp-2'
+
+
+def test_proofs_gather_for_one_look_at_each_service():
+    names = [f's{n}' for n in range(8)]
+    args = {'source': HOST, 'running': True, 'volumes': []}
+    steps = [Step(n, 'server.prove', n, {**args, 'ports': [n]}) for n in names]
+    cloud = world(
+        *(a_server(name, **ARRIVED) for name in names),
+        ports=[Port(name, name, 'cmp-2', 'ovs') for name in names],
+    )
+    asked, look = [], cloud.ports
+    cloud.ports = lambda servers: asked.append(servers) or look(servers)
+    prover = prove(cloud, tick=0.5)
+    with ThreadPoolExecutor(8) as pool:
+        notes = pool.map(lambda s: prover.follow(s, CONTROL).note, steps)
+        assert set(notes) == {'on cmp-2'}
+    assert {name for servers in asked for name in servers} == set(names)
+    assert len(asked) <= 2
+
+
+def test_a_server_deleted_before_its_proof_is_told():
+    with pytest.raises(errors.StepFailed, match='deleted meanwhile'):
+        prove(world(volumes=(volume('v1'),))).follow(PROVE, CONTROL)
+
+
+@pytest.mark.parametrize('hurried', [True, False])
+def test_a_look_that_fails_is_repeated(hurried):
+    cloud = arrived()
+    answers = iter([errors.ApiUnreachable('nova', 'GET', 'away')])
+
+    def away(name):
+        for problem in answers:
+            raise problem
+        return World.server(cloud, name)
+
+    cloud.server = away
+    done = prove(cloud, step=1, hurried=hurried).follow(PROVE, CONTROL)
+    assert done.note == 'on cmp-2'
 
 
 # The service of the host

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A reading is shared, and no older than what was asked for."""
 
+import contextlib
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +10,7 @@ import pytest
 
 from osc_recover import errors
 from osc_recover.effects import Control, Cut
-from osc_recover.operations.watch import Shared
+from osc_recover.operations.watch import Shared, Together, UnderWay
 
 
 class Source:
@@ -90,3 +91,81 @@ def test_a_recent_reading_is_not_made_again():
     assert shared.recent(2, Control()) == (1, 1)
     now[0] = 2.1
     assert shared.recent(2, Control()) == (2, 2)
+
+
+def test_a_reading_under_way_that_is_young_enough_is_waited_for():
+    source = Source()
+    source.gate.clear()
+    shared = Shared(source, tick=3600)
+    with ThreadPoolExecutor(9) as pool:
+        got = [pool.submit(shared.recent, 60, Control()) for _ in range(9)]
+        while not shared._reading:
+            time.sleep(0.001)
+        source.gate.set()
+        assert [one.result(5) for one in got] == [(1, 1)] * 9
+
+
+def test_a_reading_waits_for_its_tick_and_a_hurried_one_does_not():
+    shared = Shared(Source(), tick=3600)
+    shared.now(Control())
+    with ThreadPoolExecutor(1) as pool:
+        patient = pool.submit(shared.after, shared.begun(), Control())
+        time.sleep(0.05)
+        assert not patient.done()
+        shared.now(Control())
+        assert patient.result(5)[0] == 2
+
+
+def test_a_hurry_during_a_reading_is_for_the_one_after_it():
+    source = Source()
+    source.gate.clear()
+    shared = Shared(source, tick=3600)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(shared.now, Control())
+        while not shared._reading:
+            time.sleep(0.001)
+        second = pool.submit(shared.now, Control())
+        time.sleep(0.02)
+        source.gate.set()
+        assert (first.result(5)[0], second.result(5)[0]) == (1, 2)
+
+
+def test_questions_of_many_are_answered_by_one_reading():
+    readings = []
+
+    def read(asked):
+        readings.append(sorted(asked))
+        return {key: question * 2 for key, question in asked.items()}
+
+    together = Together(read, tick=0.2)
+    with ThreadPoolExecutor(8) as pool:
+        answers = pool.map(
+            lambda n: together.ask(str(n), n, Control(), hurry=True), range(8)
+        )
+        assert list(answers) == [2 * n for n in range(8)]
+    assert len(readings) <= 2
+
+
+def test_a_question_is_forgotten_when_its_reading_failed():
+    answers = [errors.ApiUnreachable('nova', 'GET', 'no answer')]
+
+    def read(asked):
+        for problem in answers:
+            raise problem
+        return dict.fromkeys(asked, len(asked))
+
+    together = Together(read, tick=0)
+    with pytest.raises(errors.ApiUnreachable):
+        together.ask('a', None, Control())
+    answers.clear()
+    assert together.ask('b', None, Control()) == 1
+
+
+def test_what_is_under_way_is_counted():
+    under_way = UnderWay()
+    assert not under_way
+    with under_way, under_way:
+        assert under_way
+    with contextlib.suppress(KeyError), under_way:
+        raise KeyError
+    assert not under_way
