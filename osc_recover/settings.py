@@ -35,7 +35,7 @@ class Settings:
     mean nothing to this release, often misspelt ones.
     """
 
-    workers: int = 8
+    workers: int = 32
     journal: pathlib.Path | None = None
     shared_storage: bool | None = None
     shared_hosts: tuple[str, ...] = ()

@@ -27,7 +27,7 @@ class Request:
     take_over: str = ''  # the run whose marker may be overridden
     shared_storage: bool | None = None
     shared_hosts: tuple[str, ...] = ()
-    workers: int = 8
+    workers: int = 32
     timeout: int = 1800  # seconds a server
     max_failures: int = 0  # 0: no brake
 

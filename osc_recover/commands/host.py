@@ -216,6 +216,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def _add_scope(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
+        '--method',
+        choices=['evacuate'],
+        default='evacuate',
+        help="how servers are moved (default: evacuate, by nova's own API)",
+    )
+    add(
         '--exclude',
         metavar='<server>',
         action='append',
@@ -238,7 +244,7 @@ def _add_scope(parser: argparse.ArgumentParser) -> None:
         '--workers',
         metavar='<number>',
         type=positive,
-        help='servers that are moved side by side (default: 8)',
+        help='servers that are moved side by side (default: 32)',
     )
     add(
         '--timeout',

@@ -70,7 +70,8 @@ def ready(line, servers=SERVERS):
 
 def start(line):
     """Recover the host, or go on where the last process was killed."""
-    words = ['host', HOST, '--fence', '--yes']
+    # Some at a time, or all requests would be out before the second kill.
+    words = ['host', HOST, '--fence', '--yes', '--workers', '8']
     for run in lib.recover(line.clouds, 'run', 'list').rows:
         if run['State'] != 'planned':
             words = ['run', 'resume', run['Run']]

@@ -14,7 +14,7 @@ DEVICE = {'host': 'cmp1', 'agent': 'fence_ipmilan'}
 def test_nothing_written_down_gives_the_defaults():
     found = settings.read({})
     assert found == settings.Settings()
-    assert (found.workers, found.shared_storage) == (8, None)
+    assert (found.workers, found.shared_storage) == (32, None)
 
 
 def test_numbers_may_be_text_as_the_sdk_makes_them():
