@@ -97,10 +97,20 @@ class Watch:
 
 def ours(clouds: pathlib.Path, servers: Ids) -> Time:
     """openstack recover host, to the end of its process."""
+    return _ours('ours', clouds, servers)
+
+
+def ours_in_slots(clouds: pathlib.Path, servers: Ids) -> Time:
+    """The same with as many in flight as the bare loop, to see our lag."""
+    words = ['--workers', str(IN_FLIGHT)]
+    return _ours('ours, 8 in flight', clouds, servers, *words)
+
+
+def _ours(way: str, clouds: pathlib.Path, servers: Ids, *words: str) -> Time:
     with Watch(servers) as watch:
         start = time.time()
         done = practice.recover(
-            clouds, 'host', HOST, '--fenced', 'benchmark', '--yes'
+            clouds, 'host', HOST, '--fenced', 'benchmark', '--yes', *words
         )
         end = time.time()
         assert done.status == 0, done.stderr + done.stdout
@@ -109,7 +119,7 @@ def ours(clouds: pathlib.Path, servers: Ids) -> Time:
     before = min(asked.values()) - start
     after = end - max(watch.done.values())
     lags, slots = _slots(asked, watch.done)
-    return Time('ours', end - start, before + after, lags, slots)
+    return Time(way, end - start, before + after, lags, slots)
 
 
 def _asked(clouds: pathlib.Path) -> dict[str, float]:
@@ -162,13 +172,22 @@ def shell_loop(clouds: pathlib.Path, servers: Ids) -> Time:
 
 def bare_loop(clouds: pathlib.Path, servers: Ids) -> Time:
     """The SDK, eight requests in flight, and nothing else: the limit."""
+    return _bare('bare loop', servers, IN_FLIGHT)
+
+
+def bare_at_once(clouds: pathlib.Path, servers: Ids) -> Time:
+    """The SDK, every request at once: what nova itself takes."""
+    return _bare('bare, all at once', servers, len(servers))
+
+
+def _bare(way: str, servers: Ids, in_flight: int) -> Time:
     cloud = practice.Practice()
     cloud.call('GET', '/servers')  # the token is not part of the limit
 
     def go() -> None:
         waiting, flying = list(servers), set[str]()
         while waiting or flying:
-            while waiting and len(flying) < IN_FLIGHT:
+            while waiting and len(flying) < in_flight:
                 server = waiting.pop(0)
                 cloud.action(server, evacuate={})
                 flying.add(server)
@@ -179,7 +198,7 @@ def bare_loop(clouds: pathlib.Path, servers: Ids) -> Time:
             }
             time.sleep(0.25)
 
-    return _timed('bare loop', servers, go)
+    return _timed(way, servers, go)
 
 
 def _timed(way: str, servers: Ids, go: Callable[[], None]) -> Time:
@@ -209,7 +228,8 @@ def _auth() -> dict[str, str]:
     }
 
 
-WAYS = (ours, nova_client, shell_loop, bare_loop)
+OURS = (ours, ours_in_slots)
+WAYS = (*OURS, nova_client, shell_loop, bare_loop, bare_at_once)
 
 
 def measure(
@@ -229,7 +249,7 @@ def measure(
         cloud.until(
             lambda: cloud.service(HOST)['state'] == 'down', 'seen as down'
         )
-        if way is not ours:
+        if way not in OURS:
             cloud.put_service(HOST, forced_down=True)
         return way(clouds, servers)
 
@@ -262,23 +282,26 @@ def main() -> None:
 
 def report(rounds: list[dict[str, Time]]) -> None:
     """Medians over the rounds, and ratios paired within each round."""
-    median = statistics.median
-    for way in rounds[0]:
-        seconds = median(r[way].total for r in rounds)
-        print(f'{way:20} median {seconds:6.1f} s')
-    for way in list(rounds[0]):
-        if way != 'ours':
-            ratio = median(r['ours'].total / r[way].total for r in rounds)
-            print(f'ours / {way:18} median ratio {ratio:5.2f}')
-    fixed = median(r['ours'].fixed for r in rounds)
-    limit = median(
-        r['ours'].total / (r['bare loop'].total + r['ours'].fixed)
-        for r in rounds
-    )
-    lag = median(r['ours'].lag / r['ours'].slot for r in rounds)
-    print(f'fixed cost          median {fixed:6.1f} s')
-    print(f'ours / (bare loop + fixed) median ratio {limit:5.2f}')
-    print(f'lag / slot time     median {lag:6.3f}')
+    ways = list(rounds[0])
+    totals = {way: [r[way].total for r in rounds] for way in ways}
+    fixed = [r['ours'].fixed for r in rounds]
+    for way in ways:
+        print(f'{way:24} median {statistics.median(totals[way]):6.1f} s')
+    for way in ways:
+        if not way.startswith('ours'):
+            _ratio(f'ours / {way}', totals['ours'], totals[way])
+    limit = [b + f for b, f in zip(totals['bare loop'], fixed, strict=True)]
+    _ratio('ours / (bare loop + fixed)', totals['ours'], limit)
+    slots = [r['ours, 8 in flight'] for r in rounds]
+    lag = statistics.median(one.lag / one.slot for one in slots)
+    print(f'fixed cost               median {statistics.median(fixed):6.1f} s')
+    print(f'lag / slot, 8 in flight  median {lag:6.3f}')
+
+
+def _ratio(what: str, ours: Sequence[float], of: Sequence[float]) -> None:
+    ratios = [a / b for a, b in zip(ours, of, strict=True)]
+    spread = f'{min(ratios):.2f}-{max(ratios):.2f}'
+    print(f'{what:34} {statistics.median(ratios):5.2f} ({spread})')
 
 
 if __name__ == '__main__':
