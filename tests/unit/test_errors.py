@@ -148,6 +148,163 @@ KNOWN = [
         1,
     ),
     (
+        errors.HostError('cmp1'),
+        'cmp1: it could not be asked',
+        'openstack recover setup check',
+        3,
+    ),
+    (
+        errors.HostSilent('cmp1', 'cmp1: it is full', 'make room'),
+        'cmp1: it is full',
+        'make room',
+        3,
+    ),
+    (
+        errors.BadHostName('-oX', '-oX', 'odd'),
+        "'-oX': no host is called '-oX': odd",
+        'openstack compute service list',
+        3,
+    ),
+    (
+        errors.BadSshConfig('cmp1', '~/.ssh/config', 'line 3'),
+        'cmp1: ~/.ssh/config cannot be used: line 3',
+        'ssh -G cmp1',
+        3,
+    ),
+    (
+        errors.NameUnresolved('cmp1', 'c1.example', 'not known'),
+        'cmp1: c1.example has no address: not known',
+        'give the address of cmp1 as recover: hosts',
+        3,
+    ),
+    (
+        errors.ConnectFailed('cmp1', '10.0.0.1', 'no route'),
+        'cmp1: no connection to 10.0.0.1: no route',
+        'ssh -v',
+        3,
+    ),
+    (
+        errors.ConnectRefused('cmp1', '10.0.0.1 port 2222'),
+        'cmp1: 10.0.0.1 port 2222 refuses the connection',
+        'see that sshd runs there',
+        3,
+    ),
+    (
+        errors.ConnectTimedOut('cmp1', '10.0.0.1', 'TCP', 10.0),
+        'cmp1: 10.0.0.1 gave no answer within 10 s (TCP)',
+        'connect_timeout',
+        3,
+    ),
+    (
+        errors.HostKeyUnknown(
+            'cmp1',
+            '10.0.0.1 port 2222',
+            'ssh-ed25519',
+            'SHA256:x',
+            '-p 2222 10.0.0.1',
+            '/k',
+        ),
+        'cmp1: the ssh-ed25519 key of 10.0.0.1 port 2222 is not known: '
+        'SHA256:x',
+        'ssh-keyscan -p 2222 10.0.0.1 >> /k',
+        3,
+    ),
+    (
+        errors.HostKeyChanged(
+            'cmp1',
+            '10.0.0.1 port 2222',
+            '[10.0.0.1]:2222',
+            'ssh-rsa',
+            'SHA256:x',
+            'SHA256:y',
+            '/k',
+            7,
+        ),
+        'cmp1: the ssh-rsa key of 10.0.0.1 port 2222 HAS CHANGED: it is '
+        'SHA256:x, and /k line 7 has SHA256:y',
+        "ssh-keygen -f /k -R '[10.0.0.1]:2222'",
+        3,
+    ),
+    (
+        errors.HostKeyRevoked(
+            'cmp1', '10.0.0.1', 'ssh-rsa', 'SHA256:x', '/k', 7
+        ),
+        'cmp1: the ssh-rsa key of 10.0.0.1 is @revoked in /k line 7: SHA256:x',
+        'ssh-keygen -A',
+        3,
+    ),
+    (
+        errors.LoginFailed(
+            'cmp1', '10.0.0.1', 'nova', 'no key was accepted', ('/a', '/b')
+        ),
+        'cmp1: 10.0.0.1 does not let user nova in: no key was accepted; '
+        'tried: /a, /b',
+        'authorized_keys',
+        3,
+    ),
+    (
+        errors.SudoPassword('cmp1', 'ops'),
+        'cmp1: sudo asks user ops for a password',
+        'NOPASSWD',
+        3,
+    ),
+    (
+        errors.SudoFailed('cmp1', 'ops', 'there is no sudo'),
+        'cmp1: sudo does not start python3 for user ops: there is no sudo',
+        'sudoers',
+        3,
+    ),
+    (
+        errors.PythonMissing('cmp1', 'ops'),
+        'cmp1: there is no python3 on the PATH of user ops',
+        'install python3',
+        3,
+    ),
+    (
+        errors.PythonTooOld('cmp1', '3.6.15'),
+        'cmp1: its python3 is 3.6.15',
+        '3.8 or newer',
+        3,
+    ),
+    (
+        errors.NotOurAgent('cmp1', "no JSON: 'Welcome'"),
+        "cmp1: what answers is not our program: no JSON: 'Welcome'",
+        'ssh cmp1 true',
+        1,
+    ),
+    (
+        errors.RequestTimedOut('cmp1', 'hello', 30.0),
+        'cmp1: no word of hello for 30 s',
+        'not known',
+        1,
+    ),
+    (
+        errors.AgentCut('cmp1', 'hello', 'exit status 1'),
+        'cmp1: our program there ended during hello: exit status 1',
+        'not known',
+        1,
+    ),
+    (
+        errors.AgentDied('cmp1', 'hello', 'Trace\n  x\nKeyError: 1\n'),
+        'cmp1: a bug in hello: KeyError: 1',
+        '--debug',
+        1,
+    ),
+    (
+        errors.OperationRefused('cmp1', 'fix', 'read-only', '/ is', {}),
+        'cmp1: / is',
+        'try again',
+        1,
+    ),
+    (
+        errors.OperationRefused(
+            'cmp1', 'fix', 'no-room', 'full', {'advice': 'make room'}
+        ),
+        'cmp1: full',
+        'make room',
+        1,
+    ),
+    (
         errors.StepFailed('no valid host'),
         'no valid host',
         'openstack recover run resume',

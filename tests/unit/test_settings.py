@@ -136,3 +136,61 @@ def test_the_default_journal_is_in_the_state_folder(
     monkeypatch.setenv('XDG_STATE_HOME', state)
     wanted = pathlib.Path(folder) / 'osc-recover/journal.sqlite'
     assert settings.read({}).journal_path == wanted
+
+
+SSH = {
+    'user': 'operator',
+    'sudo': 'true',
+    'identity_file': '~/.ssh/recover',
+    'config_file': '/etc/recover/ssh_config',
+    'known_hosts': '/etc/recover/known_hosts',
+    'connect_timeout': '2.5',
+}
+
+
+def test_how_hosts_are_reached_is_read_from_text():
+    found = settings.read({'ssh': SSH}).ssh
+    assert (found.user, found.sudo) == ('operator', True)
+    assert found.identity_file == '~/.ssh/recover'
+    assert found.config_file == pathlib.Path('/etc/recover/ssh_config')
+    assert found.known_hosts == pathlib.Path('/etc/recover/known_hosts')
+    assert found.connect_timeout == 2.5
+
+
+def test_a_host_has_an_address_and_what_differs_there():
+    entry = {'name': 'cmp-1', 'address': '10.0.0.11', 'port': '2222'}
+    [found] = settings.read({'hosts': [entry]}).ssh.hosts
+    assert (found.name, found.address, found.port) == (
+        'cmp-1',
+        '10.0.0.11',
+        2222,
+    )
+    assert (found.user, found.sudo) == ('', None)
+
+
+@pytest.mark.parametrize(
+    'section, where',
+    [
+        ({'ssh': 'root'}, 'ssh'),
+        ({'ssh': {'sudo': 'maybe'}}, 'sudo'),
+        ({'ssh': {'user': ''}}, 'user'),
+        ({'ssh': {'user': True}}, 'user'),
+        ({'ssh': {'connect_timeout': 'soon'}}, 'connect_timeout'),
+        ({'ssh': {'known_hosts': 'known_hosts'}}, 'known_hosts'),
+        ({'hosts': {'cmp-1': '10.0.0.1'}}, 'hosts'),
+        ({'hosts': ['cmp-1']}, 'entry 1'),
+        ({'hosts': [{'address': '10.0.0.1'}]}, 'no name'),
+        ({'hosts': [{'name': 'a', 'port': 70000}]}, 'port'),
+        ({'hosts': [{'name': 'a'}, {'name': 'a'}]}, 'twice'),
+    ],
+)
+def test_what_cannot_be_meant_about_hosts_is_refused(section, where):
+    with pytest.raises(errors.BadSettings, match=where):
+        settings.read(section)
+
+
+def test_misspelt_keys_about_hosts_are_told_and_stop_nothing():
+    found = settings.read(
+        {'ssh': {'usr': 'root'}, 'hosts': [{'name': 'a', 'adress': 'b'}]}
+    )
+    assert found.unknown == ('ssh: usr', 'hosts: adress')

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was observed: frozen records, with nothing decided yet.
+"""What was observed of a cloud.
 
 Names are those of the services' own APIs, shortened.  Times are the services'
 own texts (ISO 8601); they are compared with each other, never with our clock.

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The cloud's APIs."""
+
+import dataclasses
+from typing import ClassVar
+
+from osc_recover.errors.base import REFUSED, RecoverError
+
+
+@dataclasses.dataclass(eq=False)
+class ApiError(RecoverError):
+    """A service answered no, or not at all."""
+
+    service: str
+    request: str
+    problem: str
+
+    code: ClassVar[str] = 'api-error'
+    # In a run it is a step's; one that ends a command came before the first.
+    exit_status: ClassVar[int] = REFUSED
+    template: ClassVar[str] = '{service}: {request}: {problem}'
+    hint: ClassVar[str] = 'see what the log of {service} says about it'
+
+
+@dataclasses.dataclass(eq=False)
+class ApiUnreachable(ApiError):
+    """A read that got no usable answer, tries included."""
+
+    code: ClassVar[str] = 'api-unreachable'
+    hint: ClassVar[str] = (
+        'check that {service} is up and reachable from here, then try again'
+    )
+
+
+@dataclasses.dataclass(eq=False)
+class ApiRefused(ApiError):
+    """An answer of the 400 kind: the request was not carried out."""
+
+    status: int = 400
+    request_id: str = ''
+
+    code: ClassVar[str] = 'api-refused'
+
+
+@dataclasses.dataclass(eq=False)
+class Gone(ApiRefused):
+    """404: what the request is about does not exist (any more)."""
+
+    code: ClassVar[str] = 'gone'
+    hint: ClassVar[str] = 'it was deleted meanwhile; make a new plan'
+
+
+@dataclasses.dataclass(eq=False)
+class Forbidden(ApiRefused):
+    """403: the account lacks a right, named by its policy."""
+
+    code: ClassVar[str] = 'forbidden'
+    exit_status: ClassVar[int] = REFUSED
+    hint: ClassVar[str] = (
+        'use an account with the admin role in a project '
+        '(a project-scoped token)'
+    )
+
+
+@dataclasses.dataclass(eq=False)
+class Unauthorized(ApiRefused):
+    """401: the token was rejected before the service saw the request."""
+
+    code: ClassVar[str] = 'unauthorized'
+    hint: ClassVar[str] = 'check the credentials of the cloud in clouds.yaml'
+
+
+@dataclasses.dataclass(eq=False)
+class Uncertain(ApiError):
+    """A write whose answer never came: it may or may not have happened."""
+
+    code: ClassVar[str] = 'uncertain'
+    hint: ClassVar[str] = 'the tool looks for its traces before anything else'
+
+
+@dataclasses.dataclass(eq=False)
+class AuthFailed(RecoverError):
+    """No token: keystone said no or could not be reached."""
+
+    problem: str
+
+    code: ClassVar[str] = 'auth-failed'
+    exit_status: ClassVar[int] = REFUSED
+    template: ClassVar[str] = 'no token from keystone: {problem}'
+    hint: ClassVar[str] = (
+        'check the auth section of the cloud in clouds.yaml and that '
+        'keystone answers: openstack token issue'
+    )
+
+
+# What a call of a service raises.
+CALL = (ApiError, AuthFailed)
