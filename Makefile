@@ -25,12 +25,14 @@ demo: venv
 	$(PY) -m tests.demo
 
 test: venv
+	$(PY) -m tests.packages
 	trap '$(PY) -m tests.cloud down' EXIT; \
 	$(PY) -m tests.cloud up || exit; \
 	$(PY) -m pytest tests/unit tests/golden tests/power; status=$$?; \
 	$(PY) -m pytest tests/functional && exit $$status
 
 unit: venv
+	$(PY) -m tests.packages
 	$(PY) -m pytest tests/unit tests/golden tests/power
 
 lint: $(VENV)/lint

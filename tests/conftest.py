@@ -2,8 +2,13 @@
 """A test that needs what the machine lacks is skipped; never so in CI."""
 
 import os
+import signal
 
 import pytest
+
+# A shell has its background jobs ignore ^C, and what they start with them.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def skips(config: pytest.Config) -> list[pytest.TestReport]:

@@ -3,33 +3,19 @@
 
 from __future__ import annotations
 
-import os
 import pathlib
 import shutil
 import subprocess
 import sys
 import sysconfig
 
+from tests import packages as debian
 from tests.cloud import commands, errors, paths
 
 
 def packages() -> None:
-    missing = _missing_packages()
-    if not missing:
-        return
-    if os.geteuid():
-        raise errors.CloudError(
-            f'Debian packages are missing: {" ".join(missing)}; only root '
-            f'can install them: apt-get install {" ".join(missing)}'
-        )
-    env = {'DEBIAN_FRONTEND': 'noninteractive'}
-    install = ['apt-get', 'install', '-y', '--no-install-recommends', *missing]
-    try:
-        commands.run('apt', install, env=env)
-    except errors.CloudError:
-        # The lists may be old or were never fetched.
-        commands.run('apt', ['apt-get', 'update'], env=env)
-        commands.run('apt', install, env=env)
+    """Install what is missing; raises errors.CloudError for anybody else."""
+    debian.install(_missing_packages())
 
 
 def venv() -> None:

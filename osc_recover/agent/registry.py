@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which operations there are, and where.
+
+A module is imported when its first operation is asked for: what is not
+needed costs no time to start.
+"""
+
+import importlib
+from typing import Any, Callable, Dict
+
+from osc_recover.agent import errors
+
+Tell = Callable[[Dict[str, Any]], None]
+Operation = Callable[[Dict[str, Any], Tell], Dict[str, Any]]
+
+# The name of an operation -> its module in this package, and its function.
+OPERATIONS: Dict[str, str] = {
+    'hello': 'hello:hello',
+    'probe': 'hello:probe',
+    'accounts.show': 'accounts:show',
+    'containers.show': 'containers:show',
+    'containers.start': 'containers:start',
+    'containers.stop': 'containers:stop',
+    'units.show': 'units:show',
+    'units.start': 'units:start',
+    'units.stop': 'units:stop',
+}
+
+
+def find(name: str) -> Operation:
+    """The function of an operation.
+
+    :raises errors.Refused: when there is none of that name
+    """
+    if name not in OPERATIONS:
+        raise errors.Refused(
+            'unknown-operation', f'there is no operation {name!r}'
+        )
+    module, _, function = OPERATIONS[name].partition(':')
+    found = importlib.import_module('osc_recover.agent.' + module)
+    operation: Operation = getattr(found, function)
+    return operation
