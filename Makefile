@@ -26,7 +26,7 @@ demo: venv
 
 test: venv
 	$(PY) -m tests.packages
-	trap '$(PY) -m tests.cloud down' EXIT; \
+	trap '$(PY) -m tests.hosts down; $(PY) -m tests.cloud down' EXIT; \
 	$(PY) -m tests.cloud up || exit; \
 	$(PY) -m pytest tests/unit tests/golden tests/power; status=$$?; \
 	$(PY) -m pytest tests/functional && exit $$status

@@ -99,6 +99,12 @@ def _check() -> None:
             f'{paths.state()} was made by another version of the practice '
             'cloud, whose data this one cannot use; run "wipe", then "up"'
         )
+    inside = [host for host in configs.HOSTS if services.inside(host)]
+    if inside and not processes.running(services.FORWARDER):
+        raise errors.CloudError(
+            f'{", ".join(inside)} are still joined to hosts that went down '
+            'with the cloud; run python -m tests.hosts down, then "up"'
+        )
 
 
 def _version() -> str:

@@ -86,6 +86,11 @@ def kill(name: str) -> None:
     _gone({name}, 10)
 
 
+def forget(name: str) -> None:
+    """Remember a service no more that has ended for good."""
+    _pid_file(name).unlink(missing_ok=True)
+
+
 def names() -> set[str]:
     """Every service of this cloud that has a process now."""
     return set(_owners().values())

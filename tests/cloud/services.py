@@ -7,6 +7,7 @@ import dataclasses
 import datetime
 import functools
 import os
+import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -25,6 +26,8 @@ APIS = ('keystone', 'placement', 'glance', 'neutron', 'cinder', 'nova')
 # Keystone caches in its own memory; glance has next to nothing to do.
 ALONE = ('keystone', 'glance')
 AGENT = 'l2-agent'
+# Through it, the hosts of tests.hosts reach the services.
+FORWARDER = 'bed-forwarder'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,9 +62,22 @@ class Service:
 def compute(host: str) -> Service:
     return Service(
         compute_name(host),
-        _double('nova-compute', '--config-file', _conf(f'nova-{host}.conf')),
+        inside(host) or compute_argv(host),
         lambda since: _nova_beats('nova-compute', host, since),
     )
+
+
+def compute_argv(host: str) -> tuple[str, ...]:
+    return _double('nova-compute', '--config-file', _conf(f'nova-{host}.conf'))
+
+
+def inside(host: str) -> tuple[str, ...]:
+    """What boots the host of tests.hosts in which this compute is a unit."""
+    return tuple(files.read(inside_file(host), ()))
+
+
+def inside_file(host: str) -> pathlib.Path:
+    return paths.host(host) / 'inside.json'
 
 
 def compute_name(host: str) -> str:
