@@ -23,8 +23,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-import pymysql
-
 from osc_recover.journal import Journal
 from tests import practice
 from tests.cloud import keys, lab, ports
@@ -73,15 +71,7 @@ class Watch:
         return max(self.done.values())
 
     def _look(self) -> None:
-        database = pymysql.connect(
-            host='127.0.0.1',
-            port=ports.port('mariadb'),
-            user='practice',
-            password=keys.PASSWORD,
-            database='nova',
-            autocommit=True,
-        )
-        with database, database.cursor() as cursor:
+        with practice.database() as database, database.cursor() as cursor:
             while not self._end.wait(LOOK):
                 cursor.execute(
                     'SELECT instance_uuid FROM migrations'

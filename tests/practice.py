@@ -17,9 +17,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import openstack
+import pymysql
 import yaml
 
-from tests.cloud import lab
+from tests.cloud import keys, lab, ports
 
 CLOUD = 'practice'
 DEADLINE = 180
@@ -100,6 +101,18 @@ def command(*words: str, json_rows: bool = True) -> list[str]:
     client = str(pathlib.Path(sys.executable).with_name('openstack'))
     form = ['-f', 'json'] if json_rows else []
     return [client, 'recover', *words, *form]
+
+
+def database(name: str = 'nova') -> Any:
+    """One of the cloud's databases, to look at and to plant what is wrong."""
+    return pymysql.connect(
+        host='127.0.0.1',
+        port=ports.port('mariadb'),
+        user='practice',
+        password=keys.PASSWORD,
+        database=name,
+        autocommit=True,
+    )
 
 
 class Practice:
