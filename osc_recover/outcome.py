@@ -10,11 +10,15 @@ from osc_recover.runs import Event
 
 PLANNED, LEFT, RECOVERED, FAILED = 'planned', 'left', 'recovered', 'failed'
 IN_DOUBT, UNDER_WAY, NOT_BEGUN = 'in-doubt', 'under way', 'not begun'
-RETURNED, CHECKED = 'returned', 'checked'
-GOOD = (PLANNED, RECOVERED, RETURNED, CHECKED)
+RETURNED, CHECKED, DONE = 'returned', 'checked', 'done'
+GOOD = (PLANNED, RECOVERED, RETURNED, CHECKED, DONE)
 
 # Procedure -> how its success is called, and what it does not act on.
-_WORDS = {'host': (RECOVERED, LEFT), 'return': (RETURNED, CHECKED)}
+_WORDS = {
+    'host': (RECOVERED, LEFT),
+    'return': (RETURNED, CHECKED),
+    'service': (DONE, LEFT),
+}
 
 # State of a lane's newest step -> how the lane is called.
 _STATES = {'failed': FAILED, 'in-doubt': IN_DOUBT, 'not-done': NOT_BEGUN}

@@ -46,3 +46,16 @@ class Return:
     alive: bool = False
     open_runs: tuple[str, ...] = ()
     was_enabled: bool = True
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ServiceChange:
+    """``recover service stop``, ``start`` and ``restart``.
+
+    ``libvirt``: its daemons, too, and not just nova-compute.
+    """
+
+    hosts: tuple[str, ...]
+    action: str  # stop, start or restart
+    libvirt: bool = False
+    workers: int = 32

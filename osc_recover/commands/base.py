@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, ClassVar
 
+from cliff import columns
 from osc_lib.command import command
 
 from osc_recover import errors, settings
@@ -75,7 +76,7 @@ class Lister(command.Lister):
             'Reason': exc.sentence if 'Way out' in self.columns else str(exc),
             'Way out': exc.way_out,
             'Note': str(exc),
-            'Name': getattr(parsed_args, 'host', ''),
+            'Name': _words(getattr(parsed_args, 'host', '')),
             'Run': getattr(parsed_args, 'run', ''),
             'Step': getattr(parsed_args, 'step', ''),
         }
@@ -184,6 +185,18 @@ def _ended_like_interrupted() -> Iterator[None]:
     finally:
         for number, handler in old.items():
             signal.signal(number, handler)
+
+
+class Maybe(columns.FormattableColumn):  # type: ignore[type-arg]
+    """A value that there may be none of: null for programs, no word here."""
+
+    def human_readable(self) -> str:
+        """The value, or nothing."""
+        return '' if self._value is None else str(self._value)
+
+
+def _words(given: str | Sequence[str]) -> str:
+    return given if isinstance(given, str) else ' '.join(given)
 
 
 def values(record: Any) -> tuple[Any, ...]:

@@ -19,14 +19,17 @@ class Progress:
 
     def __init__(self, plan: Plan) -> None:
         self._names = {v.server: v.name for v in plan.verdicts}
-        self._total = sum(verdict.act for verdict in plan.verdicts)
+        acting = {verdict.server for verdict in plan.verdicts if verdict.act}
+        lanes = [lane for lane in plan.lanes() if lane.name in acting]
+        self._last = {lane.steps[-1].name for lane in lanes}
+        self._title = 'recovered' if plan.procedure == 'host' else 'done'
         self._ended: set[str] = set()
         self._lock = threading.Lock()
         self._bar: Any = None
 
     def __enter__(self) -> 'Progress':
         if sys.stderr.isatty():
-            self._bar = _bar(self._total)
+            self._bar = _bar(self._title, len(self._last))
             self._bar.start()
         return self
 
@@ -46,23 +49,23 @@ class Progress:
                 markup=False,
                 highlight=False,
             )
-            if step.verb == 'server.prove' and state == 'done':
-                self._ended.add(step.target)
+            if step.name in self._last and state == 'done':
+                self._ended.add(step.name)
             self._bar.update(0, completed=len(self._ended))
 
 
-def _bar(total: int) -> Any:
+def _bar(title: str, total: int) -> Any:
     # rich costs 50 ms, so only a run that shows something imports it.
     from rich import console, progress
 
     bar = progress.Progress(
-        progress.TextColumn('recovered'),
+        progress.TextColumn(title),
         progress.BarColumn(),
         progress.MofNCompleteColumn(),
         progress.TimeElapsedColumn(),
         console=console.Console(stderr=True),
     )
-    bar.add_task('recovered', total=total)
+    bar.add_task(title, total=total)
     return bar
 
 
@@ -84,5 +87,5 @@ def show(title: str, rows: Sequence[Row], notes: Sequence[str]) -> None:
 
 
 def _to(row: Row) -> str:
-    acts = row.state == outcome.PLANNED
-    return row.destination or ('scheduler' if acts else '')
+    moves = row.state == outcome.PLANNED and row.server != row.name
+    return row.destination or ('scheduler' if moves else '')

@@ -71,6 +71,15 @@ class Foreign:
             )
         return tuple(items)
 
+    def integers(self, key: str) -> tuple[int, ...]:
+        """A list of integers."""
+        items = self._read(key, list, MISSING)
+        if not all(type(item) is int for item in items):
+            raise odd(
+                self.service, self.what, f'says that {key} is not all numbers'
+            )
+        return tuple(items)
+
     def words(self, key: str) -> dict[str, str]:
         """An object whose values are taken as text; nested ones are left out.
 

@@ -11,6 +11,7 @@ from osc_recover.gateways.api import Api
 from osc_recover.gateways.cloud import Cloud
 from osc_recover.gateways.compute import Compute
 from osc_recover.gateways.fence import FenceAgents
+from osc_recover.observe import setup_hosts
 from osc_recover.settings import KEYS, Settings
 
 LOWEST = '2.68'  # the last microversion that changed evacuate before 2.95
@@ -33,7 +34,9 @@ def probes(
     yield _tried('masakari', lambda: _masakari(cloud))
     yield _tried('journal', lambda: _journal(settings, open_journal))
     yield _shared_storage(settings)
-    yield from _fence(settings, _compute_hosts(compute))
+    hosts = _compute_hosts(compute)
+    yield from _fence(settings, hosts)
+    yield from setup_hosts.probes(settings.ssh, hosts)
 
 
 def _tried(check: str, probe: Callable[[], Probe]) -> Probe:

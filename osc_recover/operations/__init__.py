@@ -9,9 +9,18 @@ from osc_recover.effects import Control, Guard, Operation
 from osc_recover.facts import Migration, Server, Service
 from osc_recover.gateways.cloud import Cloud
 from osc_recover.gateways.compute import Compute
+from osc_recover.gateways.host_services import Services as HostServices
+from osc_recover.gateways.hosts import Hosts
 from osc_recover.gateways.network import Network
 from osc_recover.gateways.volume import Volumes
-from osc_recover.operations import guard, host, proof, server, service
+from osc_recover.operations import (
+    guard,
+    host,
+    host_services,
+    proof,
+    server,
+    service,
+)
 from osc_recover.operations.watch import Shared, UnderWay
 from osc_recover.runs import Run
 
@@ -93,6 +102,22 @@ def of_run(
     return OfRun(
         verbs, guard.StillDead(Shared(lists.services, tick), mark, control)
     )
+
+
+def of_hosts(
+    compute: Compute, hosts: Hosts, *, grace: float, timeout: float
+) -> OfRun:
+    """Make the operations of a run on hosts that are alive.
+
+    :param timeout: seconds that nova may take to see a started service
+    """
+    services = HostServices(hosts)
+    verbs: dict[str, Operation] = {
+        'services.stop': host_services.Change(services, 'stop', grace),
+        'services.start': host_services.Change(services, 'start', grace),
+        'services.seen': host_services.Seen(compute, timeout=timeout),
+    }
+    return OfRun(verbs, lambda run, host: None)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

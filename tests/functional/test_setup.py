@@ -10,7 +10,7 @@ import yaml
 
 from tests import practice as lib
 from tests.cloud import lab
-from tests.unit import service_double
+from tests.unit import service_double, sshd
 
 pytestmark = pytest.mark.functional
 
@@ -221,6 +221,15 @@ BROKEN = {
         "is no number: 'lots'",
         'clouds.yaml',
     ),
+    'a host that is not reached': (
+        'practice',
+        {},
+        {'hosts': []},
+        'ssh cmp1',
+        'broken',
+        'cmp1 has no address',
+        'recover: hosts',
+    ),
     'a misspelt setting': (
         'practice',
         {},
@@ -277,18 +286,26 @@ def check(path, cloud='practice'):
 
 
 @pytest.fixture(scope='module')
-def checked(clean, tmp_path_factory):
+def machine(tmp_path_factory):
+    """This machine, which plays every compute host."""
+    with sshd.running(tmp_path_factory.mktemp('sshd')) as one:
+        yield one
+
+
+@pytest.fixture(scope='module')
+def checked(clean, machine, tmp_path_factory):
     """What the check says when one thing is broken, and when none is."""
     base = tmp_path_factory.mktemp('setup')
+    reach = machine.section(lab.HOSTS)
 
     def run(name):
         cloud, changes, recover, *_ = BROKEN[name]
         folder = base / name.replace(' ', '-')
-        return check(clouds(folder, changes, recover), cloud)
+        return check(clouds(folder, changes, {**reach, **recover}), cloud)
 
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         done = dict(zip(BROKEN, pool.map(run, BROKEN), strict=True))
-    done['well'] = check(clouds(base / 'well', {}, {}))
+    done['well'] = check(clouds(base / 'well', {}, reach))
     return done
 
 
@@ -319,7 +336,8 @@ def test_what_is_broken_has_a_row_with_its_fix(name, checked):
 def test_what_is_not_broken_stays_well(name, checked):
     row = BROKEN[name][3]
     found, well = states(checked[name]), states(checked['well'])
-    others = {key for key in well if not key.startswith('fence')} - {row}
+    others = {key for key in well if not key.startswith(('fence', 'ssh'))}
+    others -= {row}
     assert {k: found[k] for k in others} == {k: well[k] for k in others}
 
 
@@ -327,9 +345,11 @@ def test_every_row_is_seen_in_both_states(checked):
     """A new row needs a case above."""
     broken = {case[3] for case in BROKEN.values()} | {'compute hosts'}
     rows = {row['Check'] for row in checked['well'].rows}
-    # One device stands for all.
-    devices = {f'fence {host}' for host in lab.HOSTS[1:]}
-    assert rows - devices <= broken
+    # One device and one host stand for all.
+    alike = {
+        f'{row} {host}' for row in ('fence', 'ssh') for host in lab.HOSTS[1:]
+    }
+    assert rows - alike <= broken
 
 
 def test_a_masakari_that_is_there_is_asked(clean, tmp_path):

@@ -73,6 +73,23 @@ class Sshd:
         }
         return SshSettings(**{**told, **more})
 
+    def section(self, hosts: Iterable[str], **more) -> dict:
+        """The same, as recover: in clouds.yaml has it."""
+        told = self.settings()
+        ssh = {
+            'user': told.user,
+            'identity_file': told.identity_file,
+            'config_file': str(told.config_file),
+            'known_hosts': str(told.known_hosts),
+        }
+        return {
+            'ssh': {**ssh, **more},
+            'hosts': [
+                {'name': host, 'address': '127.0.0.1', 'port': self.port}
+                for host in hosts
+            ],
+        }
+
     def alias(self, name: str, *lines: str) -> str:
         """A block of ~/.ssh/config."""
         return '\n    '.join(

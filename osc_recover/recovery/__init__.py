@@ -3,13 +3,12 @@
 
 import contextlib
 import dataclasses
-import difflib
 import getpass
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from osc_recover import errors, markers, operations, settings
-from osc_recover.checks.request import Request, Return
+from osc_recover.checks.request import Request, Return, ServiceChange
 from osc_recover.effects import Control
 from osc_recover.engine import Engine, Watcher
 from osc_recover.evidence import Evidence as Evidence
@@ -18,6 +17,7 @@ from osc_recover.facts import Probe, Server, Situation
 from osc_recover.gateways.cloud import Cloud
 from osc_recover.gateways.compute import Compute
 from osc_recover.gateways.fence import FenceAgents
+from osc_recover.gateways.hosts import Hosts
 from osc_recover.journal import Journal
 from osc_recover.observe import setup
 from osc_recover.observe import situation as observe
@@ -25,9 +25,15 @@ from osc_recover.plan import Plan
 from osc_recover.procedures import host as host_procedure
 from osc_recover.procedures import returning
 from osc_recover.records import from_data
+from osc_recover.recovery.known import check_hosts
+from osc_recover.recovery.ownership import Ownership
+from osc_recover.recovery.services import ServicesOfHosts
 from osc_recover.runs import Run
 
+_SEEN = 120.0  # seconds that nova may take to see a started service
 _RUN_STATES = ('started', 'stopped', 'finished', 'ended')
+
+T = TypeVar('T')
 
 
 class Recovery:
@@ -58,6 +64,16 @@ class Recovery:
             self._journal = Journal(self.settings.journal_path)
         return self._journal
 
+    @property
+    def ownership(self) -> Ownership:
+        """The numbers of accounts on the hosts."""
+        return Ownership(self.compute, self.settings)
+
+    @property
+    def services(self) -> ServicesOfHosts:
+        """The services on the hosts."""
+        return ServicesOfHosts(self.cloud, self.settings)
+
     def probes(self) -> Iterator[Probe]:
         """What a recovery needs, tried; changes nothing."""
         return setup.probes(self.cloud, self.settings, lambda: self.journal)
@@ -73,6 +89,17 @@ class Recovery:
             shared_storage=known.shared_storage,
             shared_hosts=known.shared_hosts,
             **{**defaults, **options},
+        )
+
+    def service_change(
+        self, hosts: Sequence[str], action: str, *, libvirt: bool
+    ) -> ServiceChange:
+        """A request to change the services of hosts, each once."""
+        return ServiceChange(
+            tuple(dict.fromkeys(hosts)),
+            action,
+            libvirt,
+            self.settings.workers,
         )
 
     def find_servers(self, names: Sequence[str]) -> list[Server]:
@@ -129,11 +156,7 @@ class Recovery:
             )
 
     def _check_hosts(self, facts: Situation) -> None:
-        names = [service.host for service in facts.computes()]
-        for host in facts.hosts:
-            if host not in names:
-                near = difflib.get_close_matches(host, names, cutoff=0.4)
-                raise errors.UnknownHost(host, tuple(near))
+        check_hosts(facts.hosts, [s.host for s in facts.computes()])
 
     def plan_return(self, host: str) -> Plan:
         """Look whether a repaired host can go back into service.
@@ -221,13 +244,18 @@ class Recovery:
                 'make a plan with --fence or --fenced "how you know"',
                 'no-evidence',
             )
-        if run.plan.procedure == 'return':
-            fresh = self.plan_return(run.plan.hosts[0])
-        else:
-            fresh = self.plan_host(_request(run.plan))
+        fresh = self._anew(run.plan)
         changes = host_procedure.differences(run.plan, fresh)
         if changes:
             raise errors.FactsMoved(run.id, changes)
+
+    def _anew(self, plan: Plan) -> Plan:
+        """The same plan from facts of now."""
+        if plan.procedure == 'return':
+            return self.plan_return(plan.hosts[0])
+        if plan.procedure == 'service':
+            return self.services.plan(_request(plan, ServiceChange))
+        return self.plan_host(_request(plan, Request))
 
     def carry_out(
         self, run: Run, watch: Watcher, evidence: Evidence | None = None
@@ -244,9 +272,9 @@ class Recovery:
             if run.plan.procedure == 'host':
                 self._hosts_off().check(run, evidence or Evidence())
             self.journal.record(run.id, '', 'started', data=_who())
-            done = self._engine(run, control, watch).carry_out(
-                run.id, run.plan
-            )
+            with self._operations(run, control) as made:
+                engine = self._engine(run, made, control, watch)
+                done = engine.carry_out(run.id, run.plan)
             if done:
                 self.journal.record(run.id, '', 'finished')
             else:
@@ -260,16 +288,34 @@ class Recovery:
                 locks.enter_context(self.journal.held(run.cloud, host, run.id))
             yield
 
-    def _engine(self, run: Run, control: Control, watch: Watcher) -> Engine:
-        request = run.plan.request
-        made = operations.of_run(
+    @contextlib.contextmanager
+    def _operations(
+        self, run: Run, control: Control
+    ) -> Iterator[operations.OfRun]:
+        grace = self.settings.request_timeout
+        if run.plan.procedure == 'service':
+            with Hosts(self.settings.ssh) as hosts:
+                yield operations.of_hosts(
+                    self.compute, hosts, grace=grace, timeout=_SEEN
+                )
+            return
+        yield operations.of_run(
             operations.Services.of(self.cloud),
             run,
             control,
             power=self._agents(),
-            grace=self.settings.request_timeout,
+            grace=grace,
             mark=lambda host: self._hosts_off().mark(run.id, host),
         )
+
+    def _engine(
+        self,
+        run: Run,
+        made: operations.OfRun,
+        control: Control,
+        watch: Watcher,
+    ) -> Engine:
+        request = run.plan.request
         return Engine(
             self.journal,
             made.operations,
@@ -287,9 +333,9 @@ class Recovery:
         return FenceAgents(self.settings.fence, self.settings.fence_timeout)
 
 
-def _request(plan: Plan) -> Request:
-    request = from_data(Request, dict(plan.request))
-    assert isinstance(request, Request)
+def _request(plan: Plan, kind: type[T]) -> T:
+    request = from_data(kind, dict(plan.request))
+    assert isinstance(request, kind)
     return request
 
 
