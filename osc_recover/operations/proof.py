@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The proof that an evacuated server is where and as it should be."""
 
+import dataclasses
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Generic, TypeVar
 
 from osc_recover import errors
 from osc_recover.effects import Control, Result
@@ -18,6 +20,7 @@ _UNBOUND = ('unbound', 'binding_failed', '')
 _PAUSE = 0.5  # seconds between two looks at what is still wrong
 _DEADLINE = 60.0  # seconds until ports, volumes and power state must agree
 
+T = TypeVar('T')
 Seen = tuple[Server | None, tuple[str, ...]]  # a server, what is wrong with it
 
 
@@ -83,7 +86,7 @@ class Prove:
                 step.name, step, control, hurry=hurry
             )
         except errors.CALL as exc:
-            return '', (f'it cannot be looked at: {exc.sentence}',)
+            return '', (_unseen(exc),)
         if server is None:
             raise deleted(step.target)
         return server.host, wrong
@@ -98,29 +101,53 @@ class Prove:
             for name, step in steps.items()
         }
 
-    def _ports(self, steps: Collection[Step]) -> tuple[Port, ...]:
+    def _ports(self, steps: Collection[Step]) -> 'Look[Port]':
         wanted = [step.target for step in steps if step.args['ports']]
-        return self._network.ports(wanted) if wanted else ()
+        return _look(self._network.ports, wanted)
 
-    def _volumes_of(self, steps: Collection[Step]) -> tuple[Volume, ...]:
+    def _volumes_of(self, steps: Collection[Step]) -> 'Look[Volume]':
         wanted = {name for step in steps for name in step.args['volumes']}
-        return self._volumes.volumes(wanted) if wanted else ()
+        return _look(self._volumes.volumes, wanted)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Look(Generic[T]):
+    """What was found, or why nothing was; who has none of it is not held up
+    by that.
+    """
+
+    found: tuple[T, ...] = ()
+    problem: str = ''
+
+
+def _look(
+    read: Callable[[Iterable[str]], tuple[T, ...]], wanted: Collection[str]
+) -> Look[T]:
+    if not wanted:
+        return Look()
+    try:
+        return Look(read(wanted))
+    except errors.CALL as exc:
+        return Look((), _unseen(exc))
+
+
+def _unseen(exc: errors.RecoverError) -> str:
+    return f'it cannot be looked at: {exc.sentence}'
 
 
 def _seen(
-    step: Step,
-    server: Server | None,
-    ports: Iterable[Port],
-    volumes: Iterable[Volume],
+    step: Step, server: Server | None, ports: Look[Port], volumes: Look[Volume]
 ) -> Seen:
     if server is None:
         return None, ()
-    wrong = (
-        *wrong_state(step, server),
-        *wrong_ports(step, server.host, ports),
-        *wrong_volumes(step, server, volumes),
-    )
-    return server, wrong
+    wrong = [*wrong_state(step, server)]
+    for kind, look, judge in (
+        ('ports', ports, wrong_ports(step, server.host, ports.found)),
+        ('volumes', volumes, wrong_volumes(step, server, volumes.found)),
+    ):
+        if step.args[kind]:
+            wrong += [look.problem] if look.problem else judge
+    return server, tuple(wrong)
 
 
 def wrong_state(step: Step, server: Server) -> Iterable[str]:

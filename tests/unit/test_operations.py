@@ -384,6 +384,31 @@ def test_proofs_gather_for_one_look_at_each_service():
     assert len(asked) <= 2
 
 
+def test_a_service_that_is_away_holds_up_only_those_that_need_it():
+    bare = Step(
+        'prove:s2',
+        'server.prove',
+        's2',
+        {'source': HOST, 'running': True, 'ports': [], 'volumes': []},
+    )
+    cloud = world(
+        *(a_server(name, **ARRIVED) for name in ('s1', 's2')),
+        ports=[BOUND],
+    )
+
+    def away(names):
+        raise errors.ApiUnreachable('cinder', 'GET /volumes', 'away')
+
+    cloud.volumes = away
+    prover = prove(cloud, tick=0.5)
+    with ThreadPoolExecutor(2) as pool:
+        held = pool.submit(prover.follow, PROVE, CONTROL)
+        assert pool.submit(prover.follow, bare, CONTROL).result().note
+        with pytest.raises(errors.StepFailed, match='cinder') as caught:
+            held.result()
+    assert 'v1 is gone' not in caught.value.sentence
+
+
 def test_a_server_deleted_before_its_proof_is_told():
     with pytest.raises(errors.StepFailed, match='deleted meanwhile'):
         prove(world(volumes=(volume('v1'),))).follow(PROVE, CONTROL)
