@@ -105,16 +105,22 @@ def of_run(
 
 
 def of_hosts(
-    compute: Compute, hosts: Hosts, *, grace: float, timeout: float
+    compute: Compute,
+    hosts: Hosts,
+    *,
+    trap: host_services.Trap,
+    grace: float,
+    timeout: float,
 ) -> OfRun:
     """Make the operations of a run on hosts that are alive.
 
+    :param trap: why nova-compute must not be started on a host, or None
     :param timeout: seconds that nova may take to see a started service
     """
     services = HostServices(hosts)
     verbs: dict[str, Operation] = {
         'services.stop': host_services.Change(services, 'stop', grace),
-        'services.start': host_services.Change(services, 'start', grace),
+        'services.start': host_services.Change(services, 'start', grace, trap),
         'services.seen': host_services.Seen(compute, timeout=timeout),
     }
     return OfRun(verbs, lambda run, host: None)

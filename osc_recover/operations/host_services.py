@@ -12,6 +12,8 @@ from osc_recover.plan import Step
 
 _TICK = 1.0
 
+Trap = Callable[[str], errors.StepFailed | None]
+
 
 class Change:
     """Stop or start services of a host.
@@ -20,13 +22,22 @@ class Change:
     tells whether it is done.
 
     :param verb: stop or start
+    :param trap: asked right before it, as a run may go on much later: why
+        it must not be done on a host, or None
     """
 
     writes = True
 
-    def __init__(self, services: Services, verb: str, grace: float) -> None:
+    def __init__(
+        self,
+        services: Services,
+        verb: str,
+        grace: float,
+        trap: Trap = lambda host: None,
+    ) -> None:
         self._services = services
         self._verb = verb
+        self._trap = trap
         self.grace = grace
 
     def in_effect(self, step: Step, lost: bool = False) -> bool:
@@ -39,6 +50,8 @@ class Change:
 
     def apply(self, step: Step) -> Result:
         """Ask systemd or the container engine, and wait for it."""
+        if trap := self._trap(step.target):
+            raise trap
         try:
             self._services.change(step.target, self._verb, _wanted(step))
         except (errors.RequestTimedOut, errors.AgentCut) as exc:

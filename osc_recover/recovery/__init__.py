@@ -296,7 +296,11 @@ class Recovery:
         if run.plan.procedure == 'service':
             with Hosts(self.settings.ssh) as hosts:
                 yield operations.of_hosts(
-                    self.compute, hosts, grace=grace, timeout=_SEEN
+                    self.compute,
+                    hosts,
+                    trap=self.services.trap,
+                    grace=grace,
+                    timeout=_SEEN,
                 )
             return
         yield operations.of_run(

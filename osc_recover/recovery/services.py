@@ -4,7 +4,7 @@
 import dataclasses
 from collections.abc import Iterator, Sequence
 
-from osc_recover import checks
+from osc_recover import checks, errors
 from osc_recover.checks.finding import Finding
 from osc_recover.checks.request import Return
 from osc_recover.facts import HostServices, Service, Situation
@@ -55,6 +55,19 @@ class ServicesOfHosts:
             found = Services(asked).show(request.hosts)
         traps = {host: _traps(facts, host) for host in request.hosts}
         return change_services(found, traps, request)
+
+    def trap(self, host: str) -> errors.StepFailed | None:
+        """Why nova-compute must not be started on a host now, or None.
+
+        :raises errors.ApiError: when nova does not tell
+        """
+        found = _traps(observe.situation(self._cloud, (host,)), host)
+        if not found:
+            return None
+        return errors.StepFailed(
+            '; '.join(finding.text for finding in found),
+            '; '.join(finding.way_out for finding in found),
+        )
 
     def list(self, hosts: Sequence[str]) -> Iterator[Row]:
         """A row a service, hosts in the order given; changes nothing.

@@ -112,6 +112,12 @@ def test_a_start_that_would_destroy_a_guest_is_refused(clouds, practice):
     assert 'destroys its guest' in done.rows[0]['Reason']
     assert shown(ONE, 'ActiveState') == 'inactive'
     move_back(server, TWO)
+    planned = recover(clouds, 'service', 'start', ONE, '--dry-run')
+    run = planned.stderr.partition('; plan ')[2].partition(';')[0]
+    move_back(server, ONE)
+    done = recover(clouds, 'run', 'start', run, '--yes')
+    assert (done.status, shown(ONE, 'ActiveState')) == (3, 'inactive'), done
+    move_back(server, TWO)
     assert recover(clouds, 'service', 'start', ONE, '--yes').status == 0
 
 

@@ -163,6 +163,15 @@ def test_a_start_is_in_effect_when_all_run():
     assert not change(Hosts('failed'), 'start').in_effect(STOP)
 
 
+def test_a_start_is_refused_by_a_trap_that_has_come_since_the_plan():
+    hosts = Hosts('inactive')
+    trap = errors.StepFailed('row 7 is done', 'close it')
+    start = Change(Services(hosts), 'start', 0, lambda host: trap)
+    with pytest.raises(errors.StepFailed, match='row 7'):
+        start.apply(STOP)
+    assert hosts.asked == []
+
+
 def test_services_that_do_not_obey_are_told():
     stop = change(Hosts(deaf=True))
     stop.apply(STOP)
