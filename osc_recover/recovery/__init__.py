@@ -1,23 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """The one object that commands talk to: observe, check, plan, carry out."""
 
-import contextlib
 import dataclasses
-import getpass
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Self, TypeVar
 
-from osc_recover import errors, markers, operations, settings
+from osc_recover import errors, markers, settings
 from osc_recover.checks.request import Request, Return, ServiceChange
-from osc_recover.effects import Control
-from osc_recover.engine import Engine, Watcher
+from osc_recover.engine import Watcher
 from osc_recover.evidence import Evidence as Evidence
-from osc_recover.evidence import HostsOff, beats
+from osc_recover.evidence import beats
 from osc_recover.facts import Probe, Server, Situation
 from osc_recover.gateways.cloud import Cloud
 from osc_recover.gateways.compute import Compute
 from osc_recover.gateways.fence import FenceAgents
-from osc_recover.gateways.hosts import Hosts
 from osc_recover.journal import Journal
 from osc_recover.observe import setup
 from osc_recover.observe import situation as observe
@@ -25,12 +21,12 @@ from osc_recover.plan import Plan
 from osc_recover.procedures import host as host_procedure
 from osc_recover.procedures import returning
 from osc_recover.records import from_data
+from osc_recover.recovery.carrying import Carrying
 from osc_recover.recovery.known import check_hosts
 from osc_recover.recovery.ownership import Ownership
 from osc_recover.recovery.services import ServicesOfHosts
 from osc_recover.runs import Run
 
-_SEEN = 120.0  # seconds that nova may take to see a started service
 _RUN_STATES = ('started', 'stopped', 'finished', 'ended')
 
 T = TypeVar('T')
@@ -144,7 +140,7 @@ class Recovery:
             return False
 
     def _check_switches(self, request: Request) -> None:
-        agents = self._agents()
+        agents = FenceAgents(self.settings.fence, self.settings.fence_timeout)
         missing = [host for host in request.hosts if not agents.knows(host)]
         if request.fence and missing:
             raise errors.Refused(
@@ -267,74 +263,10 @@ class Recovery:
         :raises errors.Refused: when the evidence no longer holds
         :raises errors.Interrupted: after ^C
         """
-        control = Control()
-        with self._locked(run):
-            if run.plan.procedure == 'host':
-                self._hosts_off().check(run, evidence or Evidence())
-            self.journal.record(run.id, '', 'started', data=_who())
-            with self._operations(run, control) as made:
-                engine = self._engine(run, made, control, watch)
-                done = engine.carry_out(run.id, run.plan)
-            if done:
-                self.journal.record(run.id, '', 'finished')
-            else:
-                self.journal.record(run.id, '', 'ended', control.braked)
-            return done
-
-    @contextlib.contextmanager
-    def _locked(self, run: Run) -> Iterator[None]:
-        with contextlib.ExitStack() as locks:
-            for host in sorted(run.plan.hosts):
-                locks.enter_context(self.journal.held(run.cloud, host, run.id))
-            yield
-
-    @contextlib.contextmanager
-    def _operations(
-        self, run: Run, control: Control
-    ) -> Iterator[operations.OfRun]:
-        grace = self.settings.request_timeout
-        if run.plan.procedure == 'service':
-            with Hosts(self.settings.ssh) as hosts:
-                yield operations.of_hosts(
-                    self.compute,
-                    hosts,
-                    trap=self.services.trap,
-                    grace=grace,
-                    timeout=_SEEN,
-                )
-            return
-        yield operations.of_run(
-            operations.Services.of(self.cloud),
-            run,
-            control,
-            power=self._agents(),
-            grace=grace,
-            mark=lambda host: self._hosts_off().mark(run.id, host),
+        carrying = Carrying(
+            self.cloud, self.settings, self.journal, self.services
         )
-
-    def _engine(
-        self,
-        run: Run,
-        made: operations.OfRun,
-        control: Control,
-        watch: Watcher,
-    ) -> Engine:
-        request = run.plan.request
-        return Engine(
-            self.journal,
-            made.operations,
-            made.guard,
-            workers=int(request.get('workers', 1)),
-            max_failures=int(request.get('max_failures') or 0),
-            watch=watch,
-            control=control,
-        )
-
-    def _hosts_off(self) -> HostsOff:
-        return HostsOff(self.journal, self.compute, self._agents())
-
-    def _agents(self) -> FenceAgents:
-        return FenceAgents(self.settings.fence, self.settings.fence_timeout)
+        return carrying.carry_out(run, watch, evidence or Evidence())
 
 
 def _request(plan: Plan, kind: type[T]) -> T:
@@ -350,10 +282,3 @@ def _was_enabled(runs: Sequence[Run]) -> bool:
             if step.verb == 'service.force-down':
                 return bool(step.args.get('was_enabled', True))
     return True
-
-
-def _who() -> Mapping[str, str]:
-    try:
-        return {'user': getpass.getuser()}
-    except (KeyError, OSError):
-        return {'user': '?'}

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Carrying a run out: locked, with its evidence, by its operations."""
+
+import contextlib
+import getpass
+from collections.abc import Iterator, Mapping
+
+from osc_recover import operations
+from osc_recover.effects import Control
+from osc_recover.engine import Engine, Watcher
+from osc_recover.evidence import Evidence, HostsOff
+from osc_recover.gateways.cloud import Cloud
+from osc_recover.gateways.compute import Compute
+from osc_recover.gateways.fence import FenceAgents
+from osc_recover.gateways.hosts import Hosts
+from osc_recover.journal import Journal
+from osc_recover.recovery.services import ServicesOfHosts
+from osc_recover.runs import Run
+from osc_recover.settings import Settings
+
+_SEEN = 120.0  # seconds that nova may take to see a started service
+
+
+class Carrying:
+    """Joins journal, evidence, engine and operations for a run."""
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        settings: Settings,
+        journal: Journal,
+        services: ServicesOfHosts,
+    ) -> None:
+        self._cloud = cloud
+        self._compute = Compute(cloud.compute)
+        self._settings = settings
+        self._journal = journal
+        self._services = services
+        self._power = FenceAgents(settings.fence, settings.fence_timeout)
+        self._hosts_off = HostsOff(journal, self._compute, self._power)
+
+    def carry_out(self, run: Run, watch: Watcher, evidence: Evidence) -> bool:
+        """Do what of a run is not in effect yet; returns whether all is.
+
+        :raises errors.HostLocked: when another process is at it
+        :raises errors.Refused: when the evidence no longer holds
+        :raises errors.Interrupted: after ^C
+        """
+        control = Control()
+        with self._locked(run):
+            if run.plan.procedure == 'host':
+                self._hosts_off.check(run, evidence)
+            self._journal.record(run.id, '', 'started', data=_who())
+            with self._operations(run, control) as made:
+                engine = self._engine(run, made, control, watch)
+                done = engine.carry_out(run.id, run.plan)
+            if done:
+                self._journal.record(run.id, '', 'finished')
+            else:
+                self._journal.record(run.id, '', 'ended', control.braked)
+            return done
+
+    @contextlib.contextmanager
+    def _locked(self, run: Run) -> Iterator[None]:
+        with contextlib.ExitStack() as locks:
+            for host in sorted(run.plan.hosts):
+                held = self._journal.held(run.cloud, host, run.id)
+                locks.enter_context(held)
+            yield
+
+    @contextlib.contextmanager
+    def _operations(
+        self, run: Run, control: Control
+    ) -> Iterator[operations.OfRun]:
+        grace = self._settings.request_timeout
+        if run.plan.procedure == 'service':
+            with Hosts(self._settings.ssh) as hosts:
+                yield operations.of_hosts(
+                    self._compute,
+                    hosts,
+                    trap=self._services.trap,
+                    grace=grace,
+                    timeout=_SEEN,
+                )
+            return
+        yield operations.of_run(
+            operations.Services.of(self._cloud),
+            run,
+            control,
+            power=self._power,
+            grace=grace,
+            mark=lambda host: self._hosts_off.mark(run.id, host),
+        )
+
+    def _engine(
+        self,
+        run: Run,
+        made: operations.OfRun,
+        control: Control,
+        watch: Watcher,
+    ) -> Engine:
+        request = run.plan.request
+        return Engine(
+            self._journal,
+            made.operations,
+            made.guard,
+            workers=int(request.get('workers', 1)),
+            max_failures=int(request.get('max_failures') or 0),
+            watch=watch,
+            control=control,
+        )
+
+
+def _who() -> Mapping[str, str]:
+    try:
+        return {'user': getpass.getuser()}
+    except (KeyError, OSError):
+        return {'user': '?'}
