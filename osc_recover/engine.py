@@ -41,6 +41,7 @@ class Engine:
     :param guard: asked before each effect about the step's failed hosts
     :param workers: how many lanes run side by side
     :param max_failures: lanes that may fail before no more are begun; 0: all
+    :param stagger: seconds between the begins of two lanes
     :param watch: told of every change of a step
     """
 
@@ -52,6 +53,7 @@ class Engine:
         *,
         workers: int = 8,
         max_failures: int = 0,
+        stagger: float = 0.0,
         watch: Watcher = lambda step, state, note: None,
         control: Control | None = None,
         clock: Callable[[], float] = time.time,
@@ -61,6 +63,7 @@ class Engine:
         self._guard = guard
         self._workers = max(workers, 1)
         self._max_failures = max_failures
+        self._stagger = stagger
         self._watch = watch
         self._clock = clock
         self.control = control or Control()
@@ -92,6 +95,7 @@ class Engine:
             while waiting or running:
                 for lane in self._ready(waiting, slots.values()):
                     waiting.remove(lane)
+                    time.sleep(self._stagger if running else 0)
                     slot: Future[None] = Future()
                     slots[slot] = lane
                     running[pool.submit(self._lane, run, lane, slot)] = slot

@@ -18,6 +18,9 @@ from osc_recover.recovery.services import ServicesOfHosts
 from osc_recover.runs import Run
 from osc_recover.settings import Settings
 
+# nova's scheduler gives requests that come together the same best host: it
+# does not see yet what the others take (nova/scheduler/manager.py).
+_STAGGER = 0.1  # seconds
 _SEEN = 120.0  # seconds that nova may take to see a started service
 
 
@@ -106,6 +109,7 @@ class Carrying:
             made.guard,
             workers=int(request.get('workers', 1)),
             max_failures=int(request.get('max_failures') or 0),
+            stagger=_STAGGER,
             watch=watch,
             control=control,
         )

@@ -223,6 +223,16 @@ def test_the_brake_stops_further_effects(carry_out, light):
     assert light.asked == ['a', 'b']
 
 
+def test_lanes_that_begin_together_are_staggered(
+    carry_out, light, monkeypatch
+):
+    pauses = []
+    monkeypatch.setattr('osc_recover.engine.time.sleep', pauses.append)
+    _, done = carry_out(plan_of(lane('a'), lane('b'), lane('c')), stagger=7)
+    assert done
+    assert pauses[:3] == [0, 7, 7]
+
+
 def test_the_guard_is_asked_before_each_effect(carry_out, journal, light):
     def guard(run, host):
         if 'b' in light.lit:
