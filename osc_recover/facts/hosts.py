@@ -5,6 +5,8 @@ import dataclasses
 from typing import Literal
 
 Kind = Literal['user', 'group']
+# States of systemd, of docker and podman.
+_RUNNING = ('active', 'activating', 'reloading', 'running', 'restarting')
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -61,6 +63,11 @@ class HostService:
     kind: str
     state: str
     enabled: str = ''
+
+    @property
+    def runs(self) -> bool:
+        """Whether it runs, or is about to."""
+        return self.state in _RUNNING
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -32,8 +32,6 @@ UNITS = (
     ),
     *_SOCKETS,
 )
-# Of systemd, of docker and podman.
-RUNNING = ('active', 'activating', 'reloading', 'running', 'restarting')
 CONTAINERS = ('nova_compute', 'nova_libvirt', 'nova_ssh', 'nova_virtlogd')
 
 
@@ -84,7 +82,7 @@ class Services:
         [found] = self.show([host])
         if found.problem:
             raise errors.HostSilent(host, found.problem, found.way_out)
-        running = {s.name for s in found.services if s.state in RUNNING}
+        running = {s.name for s in found.services if s.runs}
         return tuple(
             name in running for name in (*wanted.units, *wanted.containers)
         )

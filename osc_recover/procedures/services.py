@@ -9,7 +9,6 @@ from osc_recover.checks.request import ServiceChange as ServiceChange
 from osc_recover.facts import HostService, HostServices
 from osc_recover.plan import Lane, Phase, Plan, Step, Verdict
 
-ACTIVE = ('active', 'activating', 'reloading', 'running', 'restarting')
 # Stopped, they would take the consoles and locks of running guests with them.
 _NEVER = ('virtlogd', 'virtlockd')
 _QUEUED = (
@@ -81,7 +80,7 @@ def _ours(host: HostServices, request: ServiceChange) -> Iterator[HostService]:
     for service in host.services:
         is_nova = _is_nova(service.name)
         is_libvirt = not is_nova and not service.name.startswith(_NEVER)
-        if (service.state in ACTIVE) != wanted:
+        if service.runs != wanted:
             continue
         if is_nova or (request.libvirt and is_libvirt and _is_used(service)):
             yield service
@@ -93,7 +92,7 @@ def _is_nova(name: str) -> bool:
 
 def _is_used(service: HostService) -> bool:
     """Whether it is on by itself, and not only when somebody asks for it."""
-    return service.state in ACTIVE or service.enabled == 'enabled'
+    return service.runs or service.enabled == 'enabled'
 
 
 def _steps(host: HostServices, request: ServiceChange) -> Iterator[Step]:
