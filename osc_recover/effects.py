@@ -24,6 +24,7 @@ class Control:
     def __init__(self) -> None:
         self._cut = threading.Event()
         self._brake = ''
+        self.waiting = 0  # lanes that wait for a slot
 
     def cut(self) -> None:
         """Leave every wait now; what is under way is found by a resume."""

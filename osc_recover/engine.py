@@ -66,6 +66,7 @@ class Engine:
         self._stagger = stagger
         self._watch = watch
         self._clock = clock
+        self._next_begin = 0.0
         self.control = control or Control()
 
     def carry_out(self, run: str, plan: Plan) -> bool:
@@ -93,9 +94,11 @@ class Engine:
         outcomes = []
         with self._pool(len(waiting)) as pool:
             while waiting or running:
-                for lane in self._ready(waiting, slots.values()):
+                ready = self._ready(waiting, slots.values())
+                self.control.waiting = len(waiting) - len(ready)
+                for lane in ready:
                     waiting.remove(lane)
-                    time.sleep(self._stagger if running else 0)
+                    self._space_out()
                     slot: Future[None] = Future()
                     slots[slot] = lane
                     running[pool.submit(self._lane, run, lane, slot)] = slot
@@ -106,6 +109,12 @@ class Engine:
                     slots.pop(future, None)
                 self._count(outcomes)
         return all(outcomes)
+
+    def _space_out(self) -> None:
+        """Wait until the lane begun last is old enough for another one."""
+        now = time.monotonic()
+        time.sleep(max(self._next_begin - now, 0))
+        self._next_begin = max(self._next_begin, now) + self._stagger
 
     @contextlib.contextmanager
     def _pool(

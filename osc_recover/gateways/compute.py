@@ -7,7 +7,7 @@ that one reading fits all releases; a read that needs another one says so.
 
 import re
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from osc_recover import errors, facts
@@ -134,23 +134,38 @@ class Compute:
         found = self._list('/os-migrations', 'migrations', **wanted)
         return tuple(map(migration_from, found))
 
-    def newest_evacuations(
-        self, source: str, most: int
+    def evacuations_since(
+        self, source: str, after: int, page: int
     ) -> tuple[facts.Migration, ...]:
-        """The newest evacuation records off a host, newest first.
+        """The evacuation records off a host, newest first, up to an older one.
 
-        One request, however many old ones there are; ``most`` is 1000 at the
-        most (nova's api.max_limit).
+        One request where the newer ones fit into a page, however many old
+        ones there are.
+
+        :param after: the ID of a record; newer ones have larger IDs, as all
+            of a host are in one cell
+        :param page: 1000 at the most (nova's api.max_limit)
         """
+        found: list[facts.Migration] = []
+        while True:
+            records = self._evacuations(source, page, found)
+            found += records
+            if len(records) < page or records[-1].id <= after:
+                return tuple(record for record in found if record.id > after)
+
+    def _evacuations(
+        self, source: str, page: int, before: Sequence[facts.Migration]
+    ) -> list[facts.Migration]:
         path = '/os-migrations'
         params = {
             'source_compute': source,
             'migration_type': 'evacuation',
-            'limit': most,
+            'limit': page,
+            **({'marker': before[-1].uuid} if before else {}),
         }
-        page = self.api.get(path, microversion=self._reads, params=params)
-        found = _of(f'GET {path}', page).objects('migrations')
-        return tuple(migration_from(record.data) for record in found)
+        answer = self.api.get(path, microversion=self._reads, params=params)
+        found = _of(f'GET {path}', answer).objects('migrations')
+        return [migration_from(record.data) for record in found]
 
     def groups(self) -> tuple[facts.Group, ...]:
         """Every server group of all projects; without its members' hosts.

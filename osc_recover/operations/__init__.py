@@ -22,10 +22,15 @@ from osc_recover.operations import (
     service,
 )
 from osc_recover.operations.watch import Shared, UnderWay
+from osc_recover.plan import Plan
 from osc_recover.runs import Run
 
 TICK = 0.2  # seconds between two list calls that lanes wait for
 _PROOFS = 15  # ticks that proofs gather while more are on their way
+_FEW = 4  # evacuations under way whose ends are looked for at every tick
+_MOST = 5.0  # ticks between two readings, at the most
+
+Looked = tuple[float, dict[str, Server]]  # time.monotonic(), servers by ID
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -62,17 +67,18 @@ def of_run(
     power: host.Power,
     grace: float,
     mark: Callable[[str], str],
+    looked: Looked | None = None,
     tick: float = TICK,
 ) -> OfRun:
     """Make the operations of a run.
 
     :param grace: seconds that a request without an answer may be queued
     :param mark: host -> when our own last write left its service record
+    :param looked: what the plan saw, when this process has made it
     """
     compute = services.compute
     timeout = float(run.plan.request.get('timeout', 0))
-    servers = sum(verdict.act for verdict in run.plan.verdicts)
-    lists = _Lists(compute, run.plan.hosts, most=min(4 * servers + 50, 1000))
+    lists = _Lists.of(compute, run.plan)
     under_way = UnderWay()
     verbs: dict[str, Operation] = {
         'host.fence': host.Fence(power),
@@ -81,8 +87,12 @@ def of_run(
         'server.reset-state': server.ResetState(compute, grace),
         'server.evacuate': server.Evacuate(
             compute,
-            Shared(lists.migrations, tick),
-            Shared(lists.servers, tick),
+            Shared(
+                lists.migrations,
+                tick,
+                ticks=lambda: ticks_between(control.waiting, len(under_way)),
+            ),
+            Shared(lists.servers, tick, first=looked),
             under_way,
             grace=grace,
             timeout=timeout,
@@ -126,20 +136,39 @@ def of_hosts(
     return OfRun(verbs, lambda run, host: None)
 
 
+def ticks_between(waiting: int, under_way: int) -> float:
+    """Ticks until records are read again.
+
+    A reading costs nova time that evacuations need.  While nobody waits for a
+    slot, an end matters the less the more others are still to come.
+    """
+    return 1.0 if waiting else min(max(under_way / _FEW, 1.0), _MOST)
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Lists:
     """The lists that all lanes wait for."""
 
     compute: Compute
     hosts: tuple[str, ...]
-    most: int  # records of a host, the newest: enough for some tries of all
+    after: int  # records up to it are older than the plan
+    page: int  # records of one request: one of each server, and some more
+
+    @classmethod
+    def of(cls, compute: Compute, plan: Plan) -> Self:
+        """Those that the evacuations of a plan need."""
+        steps = [s for s in plan.steps() if s.verb == 'server.evacuate']
+        after = min((int(s.args['after']) for s in steps), default=0)
+        return cls(compute, plan.hosts, after, min(len(steps) + 10, 1000))
 
     def migrations(self) -> tuple[Migration, ...]:
-        """Evacuations off the hosts."""
+        """Evacuations off the hosts, since the plan."""
         return tuple(
             record
             for host in self.hosts
-            for record in self.compute.newest_evacuations(host, self.most)
+            for record in self.compute.evacuations_since(
+                host, self.after, self.page
+            )
         )
 
     def servers(self) -> dict[str, Server]:

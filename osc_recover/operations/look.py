@@ -2,7 +2,7 @@
 """Looks at servers wherever they are, many of them with one list."""
 
 import datetime
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
 from osc_recover import errors
 from osc_recover.facts import Server
@@ -32,7 +32,7 @@ class Looks:
 
         :raises errors.ApiError: when nova does not answer
         """
-        listed = self._changed() if len(ids) > _FEW else {}
+        listed = self._changed(ids) if len(ids) > _FEW else {}
         found = {
             name: listed[name] if name in listed else self._one(name)
             for name in ids
@@ -44,12 +44,19 @@ class Looks:
             for name, server in found.items()
         }
 
-    def _changed(self) -> Mapping[str, Server]:
+    def _changed(self, ids: Collection[str]) -> dict[str, Server]:
+        if not self._since:
+            self._since = self._time_of_one(ids)
         if not self._since:
             return {}
         since = datetime.datetime.fromisoformat(self._since) - _MARGIN
         changed = self._compute.servers_changed(since.strftime(_TIME))
         return {s.id: s for s in changed}
+
+    def _time_of_one(self, ids: Collection[str]) -> str:
+        """When one of them changed: the others will have at about then."""
+        found = (self._one(name) for name in ids)
+        return next((server.updated for server in found if server), '')
 
     def _one(self, name: str) -> Server | None:
         try:

@@ -4,6 +4,7 @@
 import dataclasses
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
 
 from osc_recover import errors
@@ -93,9 +94,11 @@ class Prove:
 
     def _look_at_all(self, steps: Mapping[str, Step]) -> dict[str, Seen]:
         """One look at servers, at ports and at volumes, for all the steps."""
-        servers = self._servers([step.target for step in steps.values()])
-        ports = self._ports(steps.values())
-        volumes = self._volumes_of(steps.values())
+        with ThreadPoolExecutor(2) as pool:
+            ports_read = pool.submit(self._ports, steps.values())
+            volumes_read = pool.submit(self._volumes_of, steps.values())
+            servers = self._servers([s.target for s in steps.values()])
+            ports, volumes = ports_read.result(), volumes_read.result()
         return {
             name: _seen(step, servers[step.target], ports, volumes)
             for name, step in steps.items()

@@ -18,7 +18,7 @@ _ENDED_WELL = ('done', 'completed')
 _ENDED_BADLY = ('error', 'failed')
 _TICK = 0.5
 _RECENT = 2.0  # seconds that records may be old before a first request
-_LOOKED = 10.0  # seconds that a list of servers may be old where records tell
+_LOOKED = 30.0  # seconds that a list of servers may be old where records tell
 _LOOK_EVERY = 15  # readings between two looks for a server itself
 
 T = TypeVar('T')

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 from osc_recover import errors
 from osc_recover.effects import Control, Cut
 
-_GATHER = 0.1  # seconds in which hurried questions come together
+_GATHER = 0.05  # seconds in which hurried questions come together
 
 T = TypeVar('T')
 Asked = TypeVar('Asked')
@@ -22,25 +22,34 @@ class Shared(Generic[T]):
 
     :param read: makes a reading
     :param tick: seconds between two readings that nobody is in a hurry for
+    :param ticks: how many of them to wait for, as things stand
+    :param first: a reading that was made already, and when it was begun
+    :param gathers: the first reading, too, waits for the tick
     """
 
     def __init__(
         self,
         read: Callable[[], T],
         tick: float,
+        *,
+        ticks: Callable[[], float] = lambda: 1.0,
+        first: tuple[float, T] | None = None,
+        gathers: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._read = read
         self._tick = tick
+        self._ticks = ticks
         self._clock = clock
         self._changed = threading.Condition()
         self._number = 0
         self._led = False  # a thread waits for the tick, or reads
         self._reading = False
         self._hurry = False
-        self._due = 0.0
-        self._begun = float('-inf')
-        self._value: T | None = None
+        self._ended = None if gathers else float('-inf')
+        self._begun: float
+        self._value: T | None
+        self._begun, self._value = first or (float('-inf'), None)
         self._problem: errors.ApiError | errors.AuthFailed | None = None
 
     def begun(self) -> int:
@@ -98,8 +107,8 @@ class Shared(Generic[T]):
     def _lead(self, control: Control) -> None:
         try:
             with self._changed:
-                while not self._hurry and self._clock() < self._due:
-                    self._pause(self._due - self._clock(), control)
+                while not self._hurry and (left := self._left()) > 0:
+                    self._pause(left, control)
                 self._hurry, self._reading = False, True
                 self._begun = self._clock()
             self._make()
@@ -118,7 +127,13 @@ class Shared(Generic[T]):
         with self._changed:
             self._value, self._problem = value, problem
             self._number += 1
-            self._due = self._clock() + self._tick
+            self._ended = self._clock()
+
+    def _left(self) -> float:
+        """Seconds until the next reading, as things stand now."""
+        if self._ended is None:
+            self._ended = self._clock()
+        return self._ended + self._tick * self._ticks() - self._clock()
 
     def _pause(self, seconds: float, control: Control) -> None:
         if control.is_cut:
@@ -141,7 +156,7 @@ class Together(Generic[Asked, Found]):
         self._read = read
         self._asked: dict[str, Asked] = {}
         self._lock = threading.Lock()
-        self._shared = Shared(self._answer, tick)
+        self._shared = Shared(self._answer, tick, gathers=True)
         self._gather = min(_GATHER, tick)
 
     def ask(
@@ -194,5 +209,5 @@ class UnderWay:
         with self._lock:
             self._count -= 1
 
-    def __bool__(self) -> bool:
-        return self._count > 0
+    def __len__(self) -> int:
+        return self._count

@@ -2,10 +2,11 @@
 """The one object that commands talk to: observe, check, plan, carry out."""
 
 import dataclasses
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any, Self, TypeVar
 
-from osc_recover import errors, markers, settings
+from osc_recover import errors, markers, operations, settings
 from osc_recover.checks.request import Request, Return, ServiceChange
 from osc_recover.engine import Watcher
 from osc_recover.evidence import Evidence as Evidence
@@ -44,6 +45,7 @@ class Recovery:
         self.compute = Compute(cloud.compute)
         self.settings = config
         self._journal: Journal | None = None
+        self._looked: operations.Looked | None = None
 
     @classmethod
     def from_osc(cls, instance: Any) -> Self:
@@ -119,7 +121,9 @@ class Recovery:
         :raises errors.Refused: when no server may be touched at all
         :raises errors.UnknownHost: when nova has no such compute host
         """
+        began = time.monotonic()
         facts = observe.situation(self.cloud, request.hosts)
+        self._looked = began, {server.id: server for server in facts.servers}
         self._check_hosts(facts)
         self._check_switches(request)
         request = self._with_own_run(facts, request)
@@ -264,7 +268,11 @@ class Recovery:
         :raises errors.Interrupted: after ^C
         """
         carrying = Carrying(
-            self.cloud, self.settings, self.journal, self.services
+            self.cloud,
+            self.settings,
+            self.journal,
+            self.services,
+            self._looked,
         )
         return carrying.carry_out(run, watch, evidence or Evidence())
 

@@ -33,12 +33,14 @@ class Carrying:
         settings: Settings,
         journal: Journal,
         services: ServicesOfHosts,
+        looked: operations.Looked | None = None,
     ) -> None:
         self._cloud = cloud
         self._compute = Compute(cloud.compute)
         self._settings = settings
         self._journal = journal
         self._services = services
+        self._looked = looked
         self._power = FenceAgents(settings.fence, settings.fence_timeout)
         self._hosts_off = HostsOff(journal, self._compute, self._power)
 
@@ -93,6 +95,7 @@ class Carrying:
             power=self._power,
             grace=grace,
             mark=lambda host: self._hosts_off.mark(run.id, host),
+            looked=self._looked,
         )
 
     def _engine(

@@ -125,11 +125,11 @@ class World:
     def evacuate_actions(self, server):
         return tuple(f'req-{n}' for n in range(self._actions[server], 0, -1))
 
-    def newest_evacuations(self, source, most):
+    def evacuations_since(self, source, after, page):
         with self._lock:
             self._records = [self._on(r) for r in self._records]
             mine = [r for r in self._records if r.source == source]
-            return tuple(mine[::-1][:most])
+            return tuple(r for r in mine[::-1] if r.id > after)
 
     def _on(self, record):
         if record.status not in self.steps[:-1]:

@@ -133,13 +133,15 @@ def always(**answer: Any) -> Behaviour:
 
 
 def by_path(answers: dict[str, Any]) -> Behaviour:
-    """Answers by path; a path that is not there is a 404."""
+    """Answers by path, or what makes one; 404 where there is none."""
 
     def behaviour(request: Request) -> Answer:
         if request.path not in answers:
             message = f'{request.path} is not there'
             return Answer(404, {'itemNotFound': {'message': message}})
         answer = answers[request.path]
+        if callable(answer):
+            answer = answer(request)
         return answer if isinstance(answer, Answer) else Answer(body=answer)
 
     return behaviour

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from osc_recover import errors
-from osc_recover.effects import Result
+from osc_recover.effects import Control, Result
 from osc_recover.engine import Engine
 from osc_recover.journal import Journal
 from osc_recover.plan import Lane, Phase, Plan, Step
@@ -226,11 +226,32 @@ def test_the_brake_stops_further_effects(carry_out, light):
 def test_lanes_that_begin_together_are_staggered(
     carry_out, light, monkeypatch
 ):
+    now = [100.0]
     pauses = []
-    monkeypatch.setattr('osc_recover.engine.time.sleep', pauses.append)
+
+    def sleep(seconds):
+        pauses.append(seconds)
+        now[0] += seconds + 1
+
+    monkeypatch.setattr('osc_recover.engine.time.sleep', sleep)
+    monkeypatch.setattr('osc_recover.engine.time.monotonic', lambda: now[0])
     _, done = carry_out(plan_of(lane('a'), lane('b'), lane('c')), stagger=7)
     assert done
-    assert pauses[:3] == [0, 7, 7]
+    # The second that each pause takes longer counts for the next.
+    assert pauses[:3] == [0, 6, 6]
+
+
+def test_the_lanes_that_find_no_slot_are_counted(carry_out, light):
+    control = Control()
+    seen = []
+    carry_out(
+        plan_of(*(lane(n) for n in 'abcde')),
+        workers=2,
+        control=control,
+        guard=lambda run, host: seen.append(control.waiting),
+    )
+    assert set(seen) >= {0, 3}
+    assert control.waiting == 0
 
 
 def test_the_guard_is_asked_before_each_effect(carry_out, journal, light):

@@ -140,13 +140,48 @@ def test_migrations_are_filtered_by_nova():
     assert (found.destination, found.status) == ('cmp3', 'done')
 
 
-def test_the_newest_evacuations_are_one_page():
+def test_evacuations_that_fit_into_a_page_are_one_request():
     with nova() as (service, api):
-        (found,) = api.newest_evacuations('cmp1', 70)
+        (found,) = api.evacuations_since('cmp1', 0, 70)
     asked = only(service, '/os-migrations').query
     assert asked['limit'] == ['70']
     assert asked['source_compute'] == ['cmp1']
     assert (found.id, found.status) == (1, 'done')
+
+
+@pytest.mark.parametrize(
+    'after, ids, markers',
+    [
+        (0, [5, 4, 3, 2, 1], [None, 'm4', 'm2']),
+        (2, [5, 4, 3], [None, 'm4']),
+        (3, [5, 4], [None, 'm4']),
+        (4, [5], [None]),
+        (9, [], [None]),
+    ],
+)
+def test_evacuations_are_read_back_to_an_older_one(after, ids, markers):
+    def page(request):
+        [marker] = request.query.get('marker', ['m6'])
+        rest = range(int(marker[1:]) - 1, 0, -1)
+        return Answer(
+            body={'migrations': [_record(number) for number in rest[:2]]}
+        )
+
+    path = ROOT + '/os-migrations'
+    with nova(cloud_double.recorded() | {path: page}) as (service, api):
+        found = api.evacuations_since('cmp1', after, 2)
+    asked = [r for r in service.requests if r.path == path]
+    assert [record.id for record in found] == ids
+    assert [r.query.get('marker', [None])[0] for r in asked] == markers
+
+
+def _record(number):
+    return {
+        'id': number,
+        'uuid': f'm{number}',
+        'instance_uuid': SERVER,
+        'status': 'done',
+    }
 
 
 def test_the_compute_service_of_a_host_is_asked_for_by_name():

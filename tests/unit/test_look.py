@@ -35,10 +35,17 @@ class Nova:
         return tuple(s for s in found if s.updated >= since)
 
 
-def test_the_first_look_asks_for_each():
+def test_the_first_look_asks_for_one_to_know_since_when():
     nova = Nova()
-    assert Looks(nova)(NAMES) == nova.servers
-    assert (nova.single, nova.since) == (NAMES, [])
+    assert Looks(nova)(['s4', *NAMES]) == nova.servers
+    assert (nova.single, nova.since) == (['s4'], ['2026-11-24T21:39:54Z'])
+
+
+def test_a_first_look_at_deleted_servers_only_finds_none():
+    nova = Nova()
+    nova.servers.clear()
+    assert Looks(nova)(NAMES) == dict.fromkeys(NAMES)
+    assert nova.since == []
 
 
 def test_later_looks_ask_for_what_has_changed_since_with_a_margin():
@@ -66,6 +73,7 @@ def test_two_servers_are_not_worth_a_list():
     nova = Nova()
     looks = Looks(nova)
     looks(NAMES)
+    nova.since.clear()
     looks(['s0', 's1'])
     assert nova.since == []
 

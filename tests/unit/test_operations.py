@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from osc_recover import errors, markers
+from osc_recover import errors, markers, operations
 from osc_recover.effects import Control
 from osc_recover.facts import Attachment, Port, Situation
 from osc_recover.gateways.api import Reply
@@ -38,6 +38,19 @@ def world(*servers, volumes=(), ports=()):
 def changed(cloud, key='s1', **values):
     cloud._set(key, **values)
     return cloud
+
+
+# The pace of readings
+
+
+@pytest.mark.parametrize(
+    'waiting, under_way, ticks',
+    [(0, 0, 1), (0, 4, 1), (0, 8, 2), (0, 20, 5), (0, 900, 5), (1, 900, 1)],
+)
+def test_records_are_read_seldom_while_nobody_waits_for_an_end(
+    waiting, under_way, ticks
+):
+    assert operations.ticks_between(waiting, under_way) == ticks
 
 
 # Evacuate

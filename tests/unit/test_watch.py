@@ -93,6 +93,27 @@ def test_a_recent_reading_is_not_made_again():
     assert shared.recent(2, Control()) == (2, 2)
 
 
+def test_a_reading_made_before_is_taken_while_it_is_recent():
+    now = [5.0]
+    source = Source()
+    shared = Shared(source, tick=0, first=(4.0, 'old'), clock=lambda: now[0])
+    assert shared.recent(2, Control()) == (0, 'old')
+    now[0] = 6.5
+    assert shared.recent(2, Control()) == (1, 1)
+
+
+def test_more_ticks_are_waited_for_while_there_is_less_hurry():
+    ticks = [3600.0]
+    shared = Shared(Source(), tick=1, ticks=lambda: ticks[0])
+    shared.now(Control())
+    with ThreadPoolExecutor(1) as pool:
+        patient = pool.submit(shared.after, shared.begun(), Control())
+        time.sleep(0.05)
+        assert not patient.done()
+        ticks[0] = 0.0
+        assert patient.result(5) == (2, 2)
+
+
 def test_a_reading_under_way_that_is_young_enough_is_waited_for():
     source = Source()
     source.gate.clear()
@@ -144,6 +165,23 @@ def test_questions_of_many_are_answered_by_one_reading():
         )
         assert list(answers) == [2 * n for n in range(8)]
     assert len(readings) <= 2
+
+
+def test_the_first_questions_gather_for_a_tick_as_well():
+    readings = []
+
+    def read(asked):
+        readings.append(sorted(asked))
+        return dict(asked)
+
+    together = Together(read, tick=3600)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(together.ask, 'a', 1, Control())
+        while not together._asked:
+            time.sleep(0.001)
+        assert together.ask('b', 2, Control(), hurry=True) == 2
+        assert first.result(5) == 1
+    assert readings == [['a', 'b']]
 
 
 def test_a_question_is_forgotten_when_its_reading_failed():
