@@ -19,7 +19,8 @@ def accounts(
     """Accounts of hosts.
 
     A directory service need not list whom it knows, so the numbers that would
-    be given are looked up by themselves, until they hold.
+    be given are looked up by themselves, until they hold.  A host that did not
+    answer is not asked again: each time would take its whole timeout.
 
     :param wanted: the numbers that would be given by what is known so far
     """
@@ -30,6 +31,7 @@ def accounts(
         if uids <= asked[0] and gids <= asked[1]:
             return found
         asked = (asked[0] | uids, asked[1] | gids)
-        found = gateway.show(
-            names, users, groups, uids=asked[0], gids=asked[1]
-        )
+        there = [host.host for host in found if not host.problem]
+        anew = gateway.show(there, users, groups, uids=asked[0], gids=asked[1])
+        known = {host.host: host for host in (*found, *anew)}
+        found = tuple(known[name] for name in names)

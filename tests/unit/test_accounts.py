@@ -114,6 +114,31 @@ def test_numbers_are_looked_up_until_they_hold():
     ]
 
 
+def test_a_host_without_an_answer_is_waited_for_once():
+    lost = errors.ConnectRefused('b', '10.0.0.2 port 22')
+
+    class Half(Hosts):
+        def each(self, names, operation, args, *, timeout):
+            for name, told in super().each(
+                names, operation, args, timeout=timeout
+            ):
+                yield name, lost if name == 'b' else told
+            self.asked[-1] = names
+
+    hosts = Half(a={201}, b=set(), c=set())
+    found = accounts(
+        Accounts(hosts),
+        ['a', 'b', 'c'],
+        ['nova'],
+        [],
+        lambda seen: (frozenset({201}), frozenset()),
+    )
+    assert hosts.asked == [['a', 'b', 'c'], ['a', 'c']]
+    assert [host.host for host in found] == ['a', 'b', 'c']
+    assert found[1].problem == lost.sentence
+    assert 201 in found[0].uids
+
+
 def test_a_host_without_an_answer_tells_why():
     lost = errors.ConnectRefused('b', '10.0.0.2 port 22')
 
