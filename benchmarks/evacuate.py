@@ -8,6 +8,10 @@ freshly booted servers of the same host; the ways take turns at going first.
 A way is timed from its start to the last ``done`` of nova's records, as the
 database shows it; ours to the end of its process, proof included.  The peers
 find the service forced down already; we do that ourselves.
+
+``--floor`` adds what no client can be: requests sent in this process, so many
+in flight, with every ``done`` known at once from the database, no token to
+get, no facts and no proof.
 """
 
 import argparse
@@ -42,6 +46,7 @@ class Time:
     fixed: float = 0.0
     lag: float = 0.0
     slot: float = 0.0
+    busy: float = 0.0  # of all processors of the machine
 
 
 class Watch:
@@ -191,6 +196,25 @@ def _bare(way: str, servers: Ids, in_flight: int) -> Time:
     return _timed(way, servers, go)
 
 
+def floor(in_flight: int) -> Callable[[pathlib.Path, Ids], Time]:
+    """As fast as requests can be sent with so many in flight."""
+
+    def way(clouds: pathlib.Path, servers: Ids) -> Time:
+        cloud = practice.Practice()
+        cloud.call('GET', '/servers')
+        asked: set[str] = set()
+        with Watch(servers) as watch:
+            start = time.time()
+            for server in servers:
+                while len(asked - set(watch.done)) >= in_flight:
+                    time.sleep(LOOK / 2)
+                cloud.action(server, evacuate={})
+                asked.add(server)
+            return Time(f'floor, {in_flight}', watch.wait() - start)
+
+    return way
+
+
 def _timed(way: str, servers: Ids, go: Callable[[], None]) -> Time:
     with Watch(servers) as watch:
         start = time.time()
@@ -241,7 +265,17 @@ def measure(
         )
         if way not in OURS:
             cloud.put_service(HOST, forced_down=True)
-        return way(clouds, servers)
+        before = _busy()
+        found = way(clouds, servers)
+        return dataclasses.replace(found, busy=_busy() - before)
+
+
+def _busy() -> float:
+    """Seconds that processors of this machine were not idle so far."""
+    fields = pathlib.Path('/proc/stat').read_text().split('\n')[0].split()
+    user, nice, system, _idle, _wait, *rest = map(int, fields[1:8])
+    ticks = user + nice + system + sum(rest)
+    return ticks / os.sysconf('SC_CLK_TCK')
 
 
 def main() -> None:
@@ -249,15 +283,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--servers', type=int, default=20)
     parser.add_argument('--rounds', type=int, default=5)
+    parser.add_argument('--floor', type=int, action='append', default=[])
     parser.add_argument('--json', type=pathlib.Path, help='also write here')
     given = parser.parse_args()
     cloud = practice.Practice()
+    ways = [*WAYS, *map(floor, given.floor)]
     rounds = []
     for number in range(given.rounds):
-        turn = number % len(WAYS)
+        turn = number % len(ways)
         times = [
             measure(cloud, way, given.servers)
-            for way in (*WAYS[turn:], *WAYS[:turn])
+            for way in (*ways[turn:], *ways[:turn])
         ]
         rounds.append({one.way: one for one in times})
         for one in times:
@@ -276,7 +312,9 @@ def report(rounds: list[dict[str, Time]]) -> None:
     totals = {way: [r[way].total for r in rounds] for way in ways}
     fixed = [r['ours'].fixed for r in rounds]
     for way in ways:
-        print(f'{way:24} median {statistics.median(totals[way]):6.1f} s')
+        busy = statistics.median(r[way].busy for r in rounds)
+        total = statistics.median(totals[way])
+        print(f'{way:24} median {total:6.1f} s, {busy:6.1f} CPU s in all')
     for way in ways:
         if not way.startswith('ours'):
             _ratio(f'ours / {way}', totals['ours'], totals[way])

@@ -243,8 +243,8 @@ def one_dead(hosts: Hosts) -> None:
         bed.mend(victim.name)
     silent = [row for row in rows if row['state'] == 'unknown']
     print(
-        f'\none of {len(hosts)} cut off: wall {cost.wall:.2f} s, {whole.wall:.2f}'
-        f' s with all alive, {PATIENCE:.0f} s the timeout of a connection; '
+        f'\none of {len(hosts)} cut off: wall {cost.wall:.2f} s, '
+        f'{whole.wall:.2f} s with all alive, {PATIENCE:.0f} s the timeout; '
         f'rows of it: {len([r for r in rows if r["host"] == victim.name])}'
     )
     print(f'{silent[0]["host"]}: {silent[0]["reason"]}')
