@@ -74,4 +74,19 @@ class Operation(Protocol):
         """Wait until the effect is complete and proven; raises StepFailed."""
 
 
+class Looking:
+    """An operation that only looks: whatever it sees, it looks anew."""
+
+    writes = False
+    grace = 0.0
+
+    def in_effect(self, step: Step, lost: bool = False) -> bool:
+        """A look of before does not count."""
+        return False
+
+    def apply(self, step: Step) -> Result:
+        """There is nothing to bring about."""
+        return Result()
+
+
 Guard = Callable[[str, str], None]  # (run, host); raises RunStopped

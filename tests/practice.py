@@ -13,7 +13,7 @@ import pathlib
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import openstack
@@ -55,6 +55,32 @@ def write_clouds(folder: pathlib.Path, **recover: Any) -> pathlib.Path:
     path = folder / 'clouds.yaml'
     path.write_text(yaml.safe_dump(known))
     return path
+
+
+def reached(
+    folder: pathlib.Path,
+    hosts: Mapping[str, Any],
+    ssh: Mapping[str, Any] | None = None,
+    **recover: Any,
+) -> pathlib.Path:
+    """A clouds.yaml in which hosts of the bed are dialled where they are.
+
+    :param hosts: by name
+    :param ssh: more of its ``ssh`` section
+    """
+    one = next(iter(hosts.values()))
+    known = {
+        'user': 'root',
+        'identity_file': str(one.key),
+        'known_hosts': str(one.known_hosts),
+    }
+    addresses = [
+        {'name': host.name, 'address': host.address, 'port': host.port}
+        for host in hosts.values()
+    ]
+    return write_clouds(
+        folder, ssh={**known, **(ssh or {})}, hosts=addresses, **recover
+    )
 
 
 def fence_devices() -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from osc_recover import errors
-from osc_recover.effects import Control, Result
+from osc_recover.effects import Control, Looking, Result
 from osc_recover.gateways.compute import Compute
 from osc_recover.gateways.host_services import Services, Wanted
 from osc_recover.plan import Step
@@ -79,11 +79,8 @@ class Change:
 _PAST = {'stop': 'stopped', 'start': 'started'}
 
 
-class Seen:
+class Seen(Looking):
     """Wait until nova sees a started nova-compute."""
-
-    writes = False
-    grace = 0.0
 
     def __init__(
         self,
@@ -95,14 +92,6 @@ class Seen:
         self._compute = compute
         self._timeout = timeout
         self._clock = clock
-
-    def in_effect(self, step: Step, lost: bool = False) -> bool:
-        """Whether is seen anew each time."""
-        return False
-
-    def apply(self, step: Step) -> Result:
-        """Nothing to bring about."""
-        return Result()
 
     def follow(self, step: Step, control: Control) -> Result:
         """Wait for a heartbeat newer than the first look.

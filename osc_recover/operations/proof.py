@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
 
 from osc_recover import errors
-from osc_recover.effects import Control, Result
+from osc_recover.effects import Control, Looking, Result
 from osc_recover.facts import Port, Server, Volume
 from osc_recover.gateways.compute import Compute
 from osc_recover.gateways.network import Network
@@ -25,15 +25,12 @@ T = TypeVar('T')
 Seen = tuple[Server | None, tuple[str, ...]]  # a server, what is wrong with it
 
 
-class Prove:
+class Prove(Looking):
     """See for oneself that a server is where and as it should be.
 
     :param tick: seconds that proofs gather for one look at all of them
     :param hurried: whether nothing more is on its way to wait for
     """
-
-    writes = False
-    grace = 0.0
 
     def __init__(
         self,
@@ -51,14 +48,6 @@ class Prove:
         self._together = Together(self._look_at_all, tick)
         self._hurried = hurried
         self._clock = clock
-
-    def in_effect(self, step: Step, lost: bool = False) -> bool:
-        """A proof is made anew each time."""
-        return False
-
-    def apply(self, step: Step) -> Result:
-        """Nothing to bring about."""
-        return Result()
 
     def follow(self, step: Step, control: Control) -> Result:
         """Compare server, ports and volumes with what the plan wants.

@@ -24,6 +24,18 @@ def clean(practice):
     _clean(practice)
 
 
+@pytest.fixture(scope='module')
+def hosts(practice):
+    """Two SSH hosts that run the nova-compute of cmp1 and cmp2, by name."""
+    from tests.hosts import bed
+
+    if lack := bed.lacks():
+        pytest.skip(lack)
+    bed.down()
+    yield {host.name: host for host in bed.up(2, joined=True)}
+    bed.down()
+
+
 @pytest.fixture
 def clouds(tmp_path):
     """A clouds.yaml with our section, its journal in a folder of its own."""

@@ -7,7 +7,7 @@ These tests take the bed of this machine: one that is up goes down.
 import pytest
 
 from tests.hosts import bed
-from tests.practice import database, recover, write_clouds
+from tests.practice import database, reached, recover
 
 pytestmark = pytest.mark.functional
 
@@ -15,39 +15,11 @@ ONE, TWO = 'cmp1', 'cmp2'
 UNIT = 'nova-compute.service'
 
 
-@pytest.fixture(scope='module')
-def hosts(practice):
-    """Two hosts that run the nova-compute of cmp1 and cmp2."""
-    if lack := bed.lacks():
-        pytest.skip(lack)
-    bed.down()
-    yield {host.name: host for host in bed.up(2, joined=True)}
-    bed.down()
-
-
 @pytest.fixture
 def clouds(clean, hosts, tmp_path):
     for host in hosts:
         clean.heal(host)
     return reached(tmp_path, hosts)
-
-
-def reached(folder, hosts, **ssh):
-    """A clouds.yaml in which both hosts are dialled where they are."""
-    one = hosts[ONE]
-    return write_clouds(
-        folder,
-        ssh={
-            'user': 'root',
-            'identity_file': str(one.key),
-            'known_hosts': str(one.known_hosts),
-            **ssh,
-        },
-        hosts=[
-            {'name': host.name, 'address': host.address, 'port': host.port}
-            for host in hosts.values()
-        ],
-    )
 
 
 def shown(host, what):
@@ -160,11 +132,11 @@ def kvm(host):
 
 
 def test_sudo_without_and_with_a_password(clean, hosts, tmp_path):
-    clouds = reached(tmp_path, hosts, user='operator', sudo=True)
+    clouds = reached(tmp_path, hosts, {'user': 'operator', 'sudo': True})
     done = recover(clouds, 'setup', 'check')
     told = {row['Check']: row for row in done.rows}
     assert 'by sudo' in told[f'ssh {ONE}']['Detail']
-    clouds = reached(tmp_path, hosts, user='nosudo', sudo=True)
+    clouds = reached(tmp_path, hosts, {'user': 'nosudo', 'sudo': True})
     done = recover(clouds, 'setup', 'check')
     told = {row['Check']: row for row in done.rows}
     assert told[f'ssh {ONE}']['State'] == 'broken'
