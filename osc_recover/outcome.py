@@ -18,6 +18,7 @@ _WORDS = {
     'host': (RECOVERED, LEFT),
     'return': (RETURNED, CHECKED),
     'service': (DONE, LEFT),
+    'domain': (DONE, LEFT),
 }
 
 # State of a lane's newest step -> how the lane is called.

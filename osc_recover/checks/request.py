@@ -59,3 +59,22 @@ class ServiceChange:
     action: str  # stop, start or restart
     libvirt: bool = False
     workers: int = 32
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DomainRepair:
+    """``recover domain repair``.
+
+    ``servers`` are IDs; ``only``: these parts and no other (listen, dhcp,
+    filters, stale); ``listen`` and ``dhcp_server`` are addresses, '' for what
+    the host's nova.conf says where something is wrong; ``reference`` is the
+    host to take network filters from, '' for libvirt's own set.
+    """
+
+    servers: tuple[str, ...]
+    only: tuple[str, ...] = ()
+    listen: str = ''
+    dhcp_server: str = ''
+    reference: str = ''
+    recreate_filters: bool = False
+    workers: int = 32

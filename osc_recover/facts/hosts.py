@@ -15,7 +15,8 @@ class Account:
 
     ``primary`` is the gid of a user's primary group.  ``local``: it is in the
     host's own files, and not in LDAP or the like.  ``sharing`` names others
-    of its kind with the same number.
+    of its kind with the same number, and ``primary_of`` the local users whose
+    primary group it is.
     """
 
     kind: Kind
@@ -24,6 +25,7 @@ class Account:
     primary: int | None = None
     local: bool = True
     sharing: tuple[str, ...] = ()
+    primary_of: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -340,6 +340,7 @@ def server_from(data: Any) -> facts.Server:
         metadata=record.words('metadata'),
         tags=record.texts('tags', ()),
         fault=record.inner('fault', {}).text('message', ''),
+        instance_name=record.text(f'{attributes}instance_name', ''),
     )
 
 

@@ -14,6 +14,7 @@ from osc_recover.gateways.hosts import Hosts
 from osc_recover.gateways.network import Network
 from osc_recover.gateways.volume import Volumes
 from osc_recover.operations import (
+    domains,
     guard,
     host,
     host_services,
@@ -129,6 +130,7 @@ def of_hosts(
     """
     services = HostServices(hosts)
     verbs: dict[str, Operation] = {
+        **domains.verbs(compute, hosts, grace),
         'services.stop': host_services.Change(services, 'stop', grace),
         'services.start': host_services.Change(services, 'start', grace, trap),
         'services.seen': host_services.Seen(compute, timeout=timeout),

@@ -62,7 +62,8 @@ class Prove(Looking):
             if self._clock() > deadline:
                 raise errors.StepFailed(
                     f'it arrived, but {"; ".join(wrong)}',
-                    'openstack recover run resume looks again; see '
+                    'openstack recover run resume looks again; if it stays '
+                    f'so: openstack recover domain check {step.target}, and '
                     f'openstack server show {step.target}',
                 )
             control.wait(_PAUSE)

@@ -7,7 +7,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Self, TypeVar
 
 from osc_recover import errors, markers, operations, settings
-from osc_recover.checks.request import Request, Return, ServiceChange
+from osc_recover.checks.request import (
+    DomainRepair,
+    Request,
+    Return,
+    ServiceChange,
+)
 from osc_recover.engine import Watcher
 from osc_recover.evidence import Evidence as Evidence
 from osc_recover.evidence import beats
@@ -23,6 +28,7 @@ from osc_recover.procedures import host as host_procedure
 from osc_recover.procedures import returning
 from osc_recover.records import from_data
 from osc_recover.recovery.carrying import Carrying
+from osc_recover.recovery.domains import DomainsOfServers
 from osc_recover.recovery.known import check_hosts
 from osc_recover.recovery.ownership import Ownership
 from osc_recover.recovery.services import ServicesOfHosts
@@ -72,6 +78,11 @@ class Recovery:
         """The services on the hosts."""
         return ServicesOfHosts(self.cloud, self.settings)
 
+    @property
+    def domains(self) -> DomainsOfServers:
+        """The domains of servers on the hosts."""
+        return DomainsOfServers(self.compute, self.settings)
+
     def probes(self) -> Iterator[Probe]:
         """What a recovery needs, tried; changes nothing."""
         return setup.probes(self.cloud, self.settings, lambda: self.journal)
@@ -99,6 +110,13 @@ class Recovery:
             libvirt,
             self.settings.workers,
         )
+
+    def domain_repair(
+        self, servers: Sequence[Server], **options: Any
+    ) -> DomainRepair:
+        """A request to repair the domains of servers, each once."""
+        names = tuple(dict.fromkeys(server.id for server in servers))
+        return DomainRepair(names, workers=self.settings.workers, **options)
 
     def find_servers(self, names: Sequence[str]) -> list[Server]:
         """The servers of these names or IDs.
@@ -255,6 +273,8 @@ class Recovery:
             return self.plan_return(plan.hosts[0])
         if plan.procedure == 'service':
             return self.services.plan(_request(plan, ServiceChange))
+        if plan.procedure == 'domain':
+            return self.domains.plan(_request(plan, DomainRepair))
         return self.plan_host(_request(plan, Request))
 
     def carry_out(

@@ -22,6 +22,8 @@ from osc_recover.settings import Settings
 # does not see yet what the others take (nova/scheduler/manager.py).
 _STAGGER = 0.1  # seconds
 _SEEN = 120.0  # seconds that nova may take to see a started service
+# What runs on hosts that are alive, over SSH.
+_OF_HOSTS = ('service', 'domain')
 
 
 class Carrying:
@@ -78,7 +80,7 @@ class Carrying:
         self, run: Run, control: Control
     ) -> Iterator[operations.OfRun]:
         grace = self._settings.request_timeout
-        if run.plan.procedure == 'service':
+        if run.plan.procedure in _OF_HOSTS:
             with Hosts(self._settings.ssh) as hosts:
                 yield operations.of_hosts(
                     self._compute,

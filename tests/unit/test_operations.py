@@ -348,6 +348,7 @@ def test_what_is_not_as_planned_is_named(cloud, wrong):
         prove(cloud).follow(PROVE, CONTROL)
     assert wrong in caught.value.sentence
     assert 'openstack server show s1' in caught.value.way_out
+    assert 'recover domain check s1' in caught.value.way_out
 
 
 def test_a_volume_that_is_gone_is_named():
