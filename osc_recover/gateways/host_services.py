@@ -9,6 +9,9 @@ from osc_recover.gateways.foreign import Foreign
 from osc_recover.gateways.hosts import Hosts
 
 TIMEOUT = 60.0
+# A nova-compute that was asked to stop first ends what it does; systemd waits
+# 90 s before it kills (DefaultTimeoutStopSec), and for units in a row longer.
+CHANGE_TIMEOUT = 180.0
 
 # Of Debian, RDO and kolla-ansible; libvirt as one daemon and as many, whose
 # sockets would start what is stopped before them.
@@ -68,10 +71,13 @@ class Services:
         """
         for part, names in dataclasses.asdict(wanted).items():
             if names:
-                args = {part: list(names), 'seconds': self._timeout}
+                args = {part: list(names), 'seconds': CHANGE_TIMEOUT}
                 # It is silent all the while.
                 self._hosts.ask(
-                    host, f'{part}.{verb}', args, timeout=2 * self._timeout
+                    host,
+                    f'{part}.{verb}',
+                    args,
+                    timeout=CHANGE_TIMEOUT + self._timeout,
                 )
 
     def active(self, host: str, wanted: Wanted) -> tuple[bool, ...]:

@@ -5,7 +5,12 @@ import pytest
 
 from osc_recover import errors
 from osc_recover.facts import HostService, HostServices, Probe
-from osc_recover.gateways.host_services import CONTAINERS, UNITS, Services
+from osc_recover.gateways.host_services import (
+    CONTAINERS,
+    UNITS,
+    Services,
+    Wanted,
+)
 from osc_recover.observe import setup_hosts
 from osc_recover.settings import SshSettings
 
@@ -87,6 +92,29 @@ def test_what_fails_half_way_is_told_beside_what_is_known():
         'nova-compute.service'
     ]
     assert found.problem == lost.sentence
+
+
+class Slow:
+    """A host whose systemd needs some time, and which is silent meanwhile."""
+
+    def __init__(self, needs):
+        self.needs = needs
+
+    def ask(self, host, operation, args, *, timeout):
+        if args['seconds'] < self.needs:
+            raise errors.OperationRefused(
+                host, operation, 'program-timed-out', 'systemctl did not end'
+            )
+        if timeout < self.needs:
+            raise errors.RequestTimedOut(host, operation, timeout)
+        return {}
+
+
+@pytest.mark.parametrize('verb', ['stop', 'start'])
+def test_a_change_may_take_as_long_as_systemd_itself_waits(verb):
+    # 90 s (DefaultTimeoutStopSec), and nova-compute before libvirt's.
+    wanted = Wanted(('nova-compute.service',), ('nova_compute',))
+    Services(Slow(needs=170)).change('a', verb, wanted)
 
 
 def test_nobody_is_dialled_for_the_setup_without_a_word_about_ssh():
