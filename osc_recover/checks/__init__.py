@@ -23,6 +23,7 @@ from osc_recover.checks import unseen as unseen
 from osc_recover.checks import groups as groups
 from osc_recover.checks import capacity as capacity
 from osc_recover.checks import returning as returning
+from osc_recover.checks import leftovers as leftovers
 # isort: on
 
 

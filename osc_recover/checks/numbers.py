@@ -18,6 +18,10 @@ SYSTEM = range(201, 1000)
 
 Key = tuple[Kind, str]
 
+# The accounts of a compute host as Debian, RPM and older releases name them.
+USERS = ('nova', 'libvirt-qemu', 'qemu')
+GROUPS = ('nova', 'libvirt', 'libvirtd', 'kvm', 'libvirt-qemu', 'qemu')
+
 # Where one of them is, the others are not missed: Debian's and RPM's names,
 # and what libvirt called its group before.
 _ALIKE = ({'libvirt-qemu', 'qemu'}, {'libvirt', 'libvirtd'})
@@ -40,8 +44,18 @@ class Row:
     way_out: str = ''
 
 
+def keys_of(users: Iterable[str], groups: Iterable[str]) -> list[Key]:
+    """The usual accounts, and these; each once."""
+    named: list[Key] = [('user', name) for name in (*USERS, *users)]
+    named += [('group', name) for name in (*GROUPS, *groups)]
+    return list(dict.fromkeys(named))
+
+
 def proposals(
-    hosts: Sequence[HostAccounts], keys: Sequence[Key], reference: str = ''
+    hosts: Sequence[HostAccounts],
+    keys: Sequence[Key],
+    reference: str = '',
+    given: Mapping[Key, int] | None = None,
 ) -> dict[Key, int]:
     """The number that each account should have on all hosts.
 
@@ -51,9 +65,12 @@ def proposals(
     left out.
 
     :param reference: a host whose numbers count, whoever else has them
+    :param given: numbers that are settled
     """
-    found: dict[Key, int] = {}
+    found: dict[Key, int] = dict(given or {})
     for key in keys:
+        if key in found:
+            continue
         number = _reference(hosts, key, reference)
         if number is None and not reference:
             number = _free(hosts, key, keys, found)
@@ -178,8 +195,8 @@ def _judged(
     return (
         'differs',
         f'it is {account.number} here and should be {number}',
-        'with the services of the host stopped, give it that number and '
-        're-own its files',
+        f'openstack recover ownership fix {host.host} stops its services, '
+        'changes the number and the files that have it, and starts them',
     )
 
 

@@ -25,6 +25,7 @@ class Request:
     fenced: str = ''  # how the operator knows that the host is off
     rehearsal: bool = False  # a dry run without evidence: never carried out
     take_over: str = ''  # the run whose marker may be overridden
+    agent: bool = True  # hosts may be asked, where it is said how
     shared_storage: bool | None = None
     shared_hosts: tuple[str, ...] = ()
     workers: int = 32

@@ -23,15 +23,15 @@ def open_evacuations(
     situation: Situation, request: Return
 ) -> Iterator[Finding]:
     """nova refuses "up" while a done row exists (LP 1922053)."""
-    start = _start(situation, request)
-    here = _here(situation, request)
-    for row in _open(situation, request):
-        if row.server not in here:
+    first = start(situation, request)
+    mine = here(situation, request)
+    for row in opened(situation, request):
+        if row.server not in mine:
             yield refuse(
                 f'evacuation {row.id} of server {row.server} to '
                 f'{row.destination or "nowhere yet"} is {row.status}, not '
                 'completed',
-                f'{start}: it removes the guests that were evacuated and '
+                f'{first}: it removes the guests that were evacuated and '
                 'completes the records',
             )
 
@@ -67,7 +67,7 @@ def double_allocation(
             yield refuse(
                 f'{_who(situation, held.consumer)} holds room on '
                 f'{request.host} and is not there',
-                f'{_start(situation, request)}: it lets go of what was '
+                f'{start(situation, request)}: it lets go of what was '
                 'evacuated; for the rest: nova-manage placement audit '
                 '--verbose, openstack resource provider allocation unset '
                 '--provider '
@@ -82,7 +82,7 @@ def no_heartbeat(situation: Situation, request: Return) -> Finding | None:
         return None
     return refuse(
         f'no heartbeat of nova-compute on {request.host} was seen',
-        f'{_start(situation, request)}, then try again',
+        f'{start(situation, request)}, then try again',
     )
 
 
@@ -111,7 +111,8 @@ def foreign_reason(situation: Situation, request: Return) -> Finding | None:
     return warn(f'{request.host} {said}; it is enabled now', '', reason)
 
 
-def _open(situation: Situation, request: Return) -> list[Migration]:
+def opened(situation: Situation, request: Return) -> list[Migration]:
+    """Evacuations off the host that its nova-compute has not completed."""
     return [
         row
         for row in situation.migrations
@@ -121,21 +122,23 @@ def _open(situation: Situation, request: Return) -> list[Migration]:
     ]
 
 
-def _here(situation: Situation, request: Return) -> set[str]:
+def here(situation: Situation, request: Return) -> set[str]:
+    """The servers that nova has on the host."""
     return {s.id for s in situation.servers if s.host == request.host}
 
 
 def _traps(situation: Situation, request: Return) -> list[Migration]:
-    here = _here(situation, request)
-    return [row for row in _open(situation, request) if row.server in here]
+    mine = here(situation, request)
+    return [row for row in opened(situation, request) if row.server in mine]
 
 
-def _start(situation: Situation, request: Return) -> str:
+def start(situation: Situation, request: Return) -> str:
+    """What is to be done with nova-compute there, and what before that."""
     verb = 'restart' if request.alive else 'start'
-    start = f'{verb} nova-compute on {request.host}'
+    done = f'{verb} nova-compute on {request.host}'
     if not _traps(situation, request):
-        return start
-    return f'settle the evacuations of servers that are here, then {start}'
+        return done
+    return f'settle the evacuations of servers that are here, then {done}'
 
 
 def _holders(situation: Situation, request: Return) -> set[str]:
@@ -145,7 +148,7 @@ def _holders(situation: Situation, request: Return) -> set[str]:
         for row in situation.migrations
         if row.status not in ENDED and row.type != 'evacuation'
     }
-    return _here(situation, request) | moves
+    return here(situation, request) | moves
 
 
 def _who(situation: Situation, consumer: str) -> str:

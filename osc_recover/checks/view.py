@@ -10,11 +10,14 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TypeVar
 
+from osc_recover.checks import places
 from osc_recover.checks.request import Request
 from osc_recover.facts import (
     Allocation,
     Candidate,
+    Folder,
     Group,
+    HostStorage,
     Image,
     Migration,
     Port,
@@ -90,12 +93,38 @@ class View:
         return not named or self.names(named, server)
 
     def shared(self, server: Server) -> bool:
-        """Whether its disks were asserted to be on shared storage."""
+        """Whether its disks are on shared storage: asserted, or proven."""
+        return self.asserted(server) or self.proven(server)
+
+    def asserted(self, server: Server) -> bool:
+        """Whether the configuration says so."""
         request = self.request
         return (
             request.shared_storage is True
             or server.host in request.shared_hosts
         )
+
+    def proven(self, server: Server) -> bool:
+        """Whether every host that it may go to sees the same disk of it."""
+        seen = self.seen(server)
+        shares = {self._storage[h].share for h in seen if h in self._storage}
+        return set(seen.values()) == {'shared'} and len(shares) == 1
+
+    def seen(self, server: Server) -> Mapping[str, places.State]:
+        """What each host that it may go to sees of its disk."""
+        return {
+            host: places.state(
+                self._storage.get(host),
+                self._folders.get((host, server.id)),
+                server,
+            )
+            for host in self.destinations
+            if self.may_go(server, host)
+        }
+
+    def path(self, host: str) -> str:
+        """Where a host that was asked keeps the directories of servers."""
+        return self._storage[host].path
 
     def ports(self, server: Server) -> tuple[Port, ...]:
         """The ports of a server."""
@@ -153,6 +182,18 @@ class View:
         # A half evacuated server holds room on two hosts.
         owner = self._nodes.get(allocation.provider)
         return owner is not None and owner != server.host
+
+    @functools.cached_property
+    def _storage(self) -> dict[str, HostStorage]:
+        return {told.host: told for told in self.situation.storage}
+
+    @functools.cached_property
+    def _folders(self) -> dict[tuple[str, str], Folder]:
+        return {
+            (told.host, folder.server): folder
+            for told in self.situation.storage
+            for folder in told.folders
+        }
 
     @functools.cached_property
     def _nodes(self) -> dict[str, str]:

@@ -207,6 +207,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     _add_consent(parser)
     approval.add_options(parser)
     parser.add_argument(
+        '--no-agent',
+        action='store_true',
+        help='ask no host over SSH; what only they know stays unknown',
+    )
+    parser.add_argument(
         '--dry-run',
         action='store_true',
         help='show and keep the plan; send nothing that writes',
@@ -322,6 +327,7 @@ def options(parsed_args: argparse.Namespace) -> dict[str, Any]:
             taken[name] = getattr(parsed_args, name)
     for name in ('exclude', 'accept_data_loss'):
         taken[name] = tuple(taken[name])
+    taken['agent'] = not parsed_args.no_agent
     evidence = parsed_args.fence or parsed_args.fenced
     taken['rehearsal'] = parsed_args.dry_run and not evidence
     return taken

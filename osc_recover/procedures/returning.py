@@ -2,30 +2,33 @@
 """Bring a repaired host back into service: facts and a request to a plan.
 
 The verdicts of this plan are its checks: ``server`` is the host, ``name`` what
-was looked at, ``code`` one of 'ok', 'open' and 'unknown'.
+was looked at, ``code`` one of 'ok', 'open' (it keeps the host out), 'look'
+(somebody should look at it) and 'unknown'.
 """
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from osc_recover import checks, errors, markers, records
 from osc_recover.checks.finding import Finding
 from osc_recover.checks.request import Return as Return
-from osc_recover.facts import Service, Situation
+from osc_recover.facts import Returned, Service, Situation
 from osc_recover.plan import Lane, Phase, Plan, Step, Verdict
 
-OK, OPEN, UNKNOWN = 'ok', 'open', 'unknown'
+OK, OPEN, LOOK, UNKNOWN = 'ok', 'open', 'look', 'unknown'
 
-# What is looked at -> the checks that tell; none: only the host itself knows.
+# What is looked at -> the checks that tell.
 ROWS: Mapping[str, tuple[str, ...]] = {
     'evacuation records': ('open-evacuations', 'evacuated-back'),
     'allocations': ('double-allocation',),
     'heartbeat': ('no-heartbeat',),
-    'duplicate guests': (),
-    'ids': (),
-    'iSCSI sessions': (),
+    'duplicate guests': ('duplicate-guests', 'strange-guests'),
+    'leftovers': ('stopped-domains', 'left-directories'),
+    'ids': ('numbers',),
+    'iSCSI sessions': ('left-sessions',),
     'service': ('open-run', 'foreign-reason'),
 }
+_HOST_ITSELF = 'only the host itself can tell'
 
 
 def return_host(situation: Situation, request: Return) -> Plan:
@@ -90,28 +93,43 @@ def _row(
     found: Iterable[Finding],
 ) -> Verdict:
     mine = [finding for finding in found if finding.code in ROWS[name]]
-    code = _code(situation, request, name, mine)
+    why, way_out = _unknown(situation, request, name)
+    said = [*(finding.text for finding in mine), why]
+    ways = [*(finding.way_out for finding in mine), way_out]
     return Verdict(
         server=request.host,
         name=name,
         kind='',
-        code=code,
+        code=_code(name, mine, why),
         act=False,
-        reason='; '.join(f.text for f in mine) or _said(situation, name, code),
-        way_out=_once(f.way_out for f in mine) or _ask(request, name, code),
+        reason='; '.join(text for text in said if text),
+        way_out=_once(ways),
     )
 
 
-def _code(
-    situation: Situation,
-    request: Return,
-    name: str,
-    findings: Sequence[Finding],
-) -> str:
-    if any(finding.weight == 'refuse' for finding in findings):
+def _code(name: str, findings: Sequence[Finding], unknown: str) -> str:
+    weights = {finding.weight for finding in findings}
+    if 'refuse' in weights:
         return OPEN
-    blind = name == 'allocations' and _blind(situation, request.host)
-    return UNKNOWN if blind or not ROWS[name] else OK
+    if unknown:
+        return UNKNOWN
+    # What is said of the service is already so.
+    return LOOK if 'warn' in weights and name != 'service' else OK
+
+
+def _unknown(
+    situation: Situation, request: Return, name: str
+) -> tuple[str, str]:
+    """Why a row cannot be told, and what to do; texts, empty if it can."""
+    if name == 'allocations' and _blind(situation, request.host):
+        why = '; '.join(situation.gaps) or 'nova shows no node of this host'
+        return why, _LOOK[name].format(host=request.host)
+    if name not in _PARTS:
+        return '', ''
+    told = situation.returned
+    if told is None:
+        return _HOST_ITSELF, _LOOK[name].format(host=request.host)
+    return _PARTS[name](told, request.host)
 
 
 def _blind(situation: Situation, host: str) -> bool:
@@ -121,18 +139,40 @@ def _blind(situation: Situation, host: str) -> bool:
     return bool(situation.gaps) and not situation.allocations
 
 
-def _said(situation: Situation, name: str, code: str) -> str:
-    if code == OK:
-        return ''
-    if name == 'allocations':
-        return '; '.join(situation.gaps) or 'nova shows no node of this host'
-    return 'only the host itself can tell'
+def _guests(told: Returned, host: str) -> tuple[str, str]:
+    return told.domains.problem, told.domains.way_out
 
 
-def _ask(request: Return, name: str, code: str) -> str:
-    if code == OK:
-        return ''
-    return _LOOK[name].format(host=request.host)
+def _leftovers(told: Returned, host: str) -> tuple[str, str]:
+    for part in (told.domains, told.storage):
+        if part.problem:
+            return part.problem, part.way_out
+    return '', ''
+
+
+def _ids(told: Returned, host: str) -> tuple[str, str]:
+    for one in told.accounts:
+        if one.host == host and one.problem:
+            return one.problem, one.way_out
+    if not any(not a.problem for a in told.accounts if a.host != host):
+        return (
+            'there is no other host to compare with',
+            _LOOK['ids'].format(host=host),
+        )
+    return '', ''
+
+
+def _sessions(told: Returned, host: str) -> tuple[str, str]:
+    return told.sessions.problem, told.sessions.way_out
+
+
+# What only the host itself can tell -> why it does not.
+_PARTS: Mapping[str, Callable[[Returned, str], tuple[str, str]]] = {
+    'duplicate guests': _guests,
+    'leftovers': _leftovers,
+    'ids': _ids,
+    'iSCSI sessions': _sessions,
+}
 
 
 def _once(texts: Iterable[str]) -> str:
@@ -144,6 +184,8 @@ _LOOK = {
     '<node of {host}>',
     'duplicate guests': 'compare virsh list --all on {host} with openstack '
     'server list --all-projects --host {host}',
+    'leftovers': 'look at virsh list --all and the directory of instances '
+    '(instances_path, /var/lib/nova/instances) on {host}',
     'ids': 'compare id nova; id libvirt-qemu (or qemu) on {host} with '
     'another host',
     'iSCSI sessions': 'look at iscsiadm -m session on {host}',

@@ -27,6 +27,7 @@ from osc_recover.plan import Plan
 from osc_recover.procedures import host as host_procedure
 from osc_recover.procedures import returning
 from osc_recover.records import from_data
+from osc_recover.recovery.asking import with_returned, with_storage
 from osc_recover.recovery.carrying import Carrying
 from osc_recover.recovery.domains import DomainsOfServers
 from osc_recover.recovery.known import check_hosts
@@ -145,6 +146,7 @@ class Recovery:
         self._check_hosts(facts)
         self._check_switches(request)
         request = self._with_own_run(facts, request)
+        facts = with_storage(facts, request, self.settings.ssh)
         return host_procedure.recover_host(facts, request)
 
     def _with_own_run(self, facts: Situation, request: Request) -> Request:
@@ -193,6 +195,7 @@ class Recovery:
             open_runs=tuple(r.id for r in mine if self.is_open(r)),
             was_enabled=_was_enabled(mine),
         )
+        facts = with_returned(facts, host, self.compute, self.settings.ssh)
         return returning.return_host(facts, request)
 
     def return_refusal(self, plan: Plan) -> errors.Refused | None:

@@ -2,6 +2,7 @@
 """``recover setup check``: each row is well, and says so when it is not."""
 
 import concurrent.futures
+import contextlib
 import json
 import pathlib
 
@@ -230,6 +231,33 @@ BROKEN = {
         'cmp1 has no address',
         'recover: hosts',
     ),
+    'a host without python3': (
+        'practice',
+        {},
+        {'reach': 'without python3'},
+        'ssh cmp1',
+        'broken',
+        'there is no python3 on the PATH',
+        'install python3 there',
+    ),
+    'a sudo that asks for a password': (
+        'practice',
+        {},
+        {'reach': 'sudo that asks'},
+        'ssh cmp1',
+        'broken',
+        'for a password',
+        'NOPASSWD',
+    ),
+    'a host without sudo': (
+        'practice',
+        {},
+        {'reach': 'without sudo'},
+        'ssh cmp1',
+        'broken',
+        'there is no sudo',
+        'log in as root',
+    ),
     'a misspelt setting': (
         'practice',
         {},
@@ -292,20 +320,54 @@ def machine(tmp_path_factory):
         yield one
 
 
+SUDO = {
+    'sudo that runs': 'while [ "$1" != python3 ]; do shift; done\n'
+    'SUDO_UID=1000 exec "$@"',
+    'sudo that asks': 'echo "sudo: a password is required" >&2; exit 1',
+}
+
+
 @pytest.fixture(scope='module')
-def checked(clean, machine, tmp_path_factory):
+def reaches(machine, tmp_path_factory):
+    """By what is special there: recover: ssh and hosts of a machine."""
+    base = tmp_path_factory.mktemp('reaches')
+    paths = {'without python3': '/nowhere', 'without sudo': f'{base}/env'}
+    (base / 'env').mkdir()
+    (base / 'env/env').symlink_to('/usr/bin/env')
+    for name, script in SUDO.items():
+        program = base / name.replace(' ', '-') / 'sudo'
+        program.parent.mkdir()
+        program.write_text(f'#!/bin/sh\n{script}\n')
+        program.chmod(0o755)
+        paths[name] = f'{program.parent}:/usr/bin:/bin'
+    found = {'well': machine.section(lab.HOSTS)}
+    with contextlib.ExitStack() as running:
+        for number, (name, path) in enumerate(paths.items()):
+            one = running.enter_context(
+                sshd.running(base / str(number), PATH=path)
+            )
+            found[name] = one.section(lab.HOSTS, sudo='sudo' in name)
+        yield found
+
+
+@pytest.fixture(scope='module')
+def checked(clean, reaches, tmp_path_factory):
     """What the check says when one thing is broken, and when none is."""
     base = tmp_path_factory.mktemp('setup')
-    reach = machine.section(lab.HOSTS)
+    reach = reaches['well']
 
     def run(name):
         cloud, changes, recover, *_ = BROKEN[name]
         folder = base / name.replace(' ', '-')
-        return check(clouds(folder, changes, {**reach, **recover}), cloud)
+        more = dict(recover)
+        by = reaches[more.pop('reach', 'well')]
+        return check(clouds(folder, changes, {**by, **more}), cloud)
 
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         done = dict(zip(BROKEN, pool.map(run, BROKEN), strict=True))
     done['well'] = check(clouds(base / 'well', {}, reach))
+    sudo = reaches['sudo that runs']
+    done['well by sudo'] = check(clouds(base / 'sudo', {}, sudo))
     return done
 
 
@@ -319,6 +381,14 @@ def test_where_all_is_well_the_check_says_so(checked):
     # The practice cloud has no masakari.
     assert found.pop('masakari') == 'unused'
     assert set(found.values()) == {'ok'}
+
+
+def test_a_sudo_that_runs_our_program_is_well(checked):
+    done = checked['well by sudo']
+    assert states(done) == states(checked['well'])
+    details = [r['Detail'] for r in done.rows if r['Check'][:4] == 'ssh ']
+    assert all(detail.endswith('by sudo') for detail in details)
+    assert len(details) == len(lab.HOSTS)
 
 
 @pytest.mark.parametrize('name', BROKEN)

@@ -78,6 +78,47 @@ def cloud(*servers: facts.Server, **changes: Any) -> facts.Situation:
     return facts.Situation((HOST,), **{**fields, **changes})
 
 
+def storage(
+    *hosts: str, folder: Any = ('disk',), **changes: Any
+) -> tuple[facts.HostStorage, ...]:
+    """Hosts on one NFS that see the disk of s1, or have its directory so."""
+    folders = () if folder is None else (facts.Folder('s1', tuple(folder)),)
+    fields = {
+        'path': '/srv/instances',
+        'kind': 'nfs4',
+        'network': True,
+        'folders': folders,
+        'share': hosts[0] if len(hosts) > 1 else '',
+    }
+    return tuple(facts.HostStorage(h, **{**fields, **changes}) for h in hosts)
+
+
+def domain(uuid: str = 's9', **changes: Any) -> facts.Domain:
+    fields = {'name': f'instance-{uuid}', 'state': 'running'}
+    return facts.Domain(
+        HOST, uuid, **{**fields, 'persistent': True, **changes}
+    )
+
+
+def told(**changes: Any) -> facts.Returned:
+    """What cmp-1 says when it returns; s9 is on cmp-2 now."""
+    fields = {
+        'domains': facts.HostDomains(HOST),
+        'storage': facts.HostStorage(HOST, '/srv/instances', kind='ext4'),
+        'sessions': facts.HostSessions(HOST),
+        'accounts': (numbers(HOST), numbers('cmp-2')),
+        'homes': {'s9': 'cmp-2'},
+    }
+    return facts.Returned(**{**fields, **changes})
+
+
+def numbers(
+    host: str, nova: int = 64060, **changes: Any
+) -> facts.HostAccounts:
+    account = facts.Account('user', 'nova', nova)
+    return facts.HostAccounts(host, (account,), uids=(nova,), **changes)
+
+
 def computes(*others: facts.Service) -> tuple[facts.Service, ...]:
     """The four computes, some of them as given."""
     given = {service.host: service for service in others}

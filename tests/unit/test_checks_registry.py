@@ -5,27 +5,54 @@ import pytest
 
 from osc_recover import facts
 from osc_recover.checks import registry
+from osc_recover.facts import HostDomains
 from tests.unit.situations import (
     HOST,
     asked,
     cloud,
     compute,
     computes,
+    domain,
     findings,
     group,
     held,
     node,
+    numbers,
     of_image,
     offer,
     returned,
     row,
     server,
+    storage,
+    told,
     volume,
 )
 
 NO_EVIDENCE = asked(fenced='')
 OFFERS = {'VCPU:2': (offer('cmp-2', 4), offer('cmp-3', 1))}
 RETURNING = cloud(services=computes(compute(HOST)))
+
+
+ALL = storage('cmp-2', 'cmp-3', 'cmp-4')
+UNSEEN = (*storage('cmp-2', 'cmp-3'), *storage('cmp-4', folder=None))
+STALE = (*storage('cmp-2', 'cmp-3'), *storage('cmp-4', network=False))
+STOPPED = domain(state='shut off')
+OTHERS = (numbers('cmp-2'), numbers('cmp-3'))
+VOLUME = 'iqn.x:volume-3f57699a-e773-4650-a443-b4b37eed5a06'
+
+
+def came_back(**changes):
+    return cloud(returned=told(**changes))
+
+
+def own(key):
+    """A directory of a server on storage of the host alone."""
+    folders = (facts.Folder(key, ('disk',)),)
+    return facts.HostStorage(HOST, '/srv/instances', folders=folders)
+
+
+def sessions(target):
+    return facts.HostSessions(HOST, (facts.Session(3, target),))
 
 
 def state(name, **changes):
@@ -185,6 +212,26 @@ CASES = {
         cloud(volumes=(volume(status='error'),)),
         cloud(volumes=(volume(status='in-use'),)),
     ),
+    ('cloud', 'no-agent'): (
+        (cloud(), asked(agent=False)),
+        (cloud(), asked(agent=True)),
+    ),
+    ('cloud', 'silent-destinations'): (
+        cloud(storage=storage('cmp-2', problem='cmp-2: no answer')),
+        cloud(storage=storage('cmp-2')),
+    ),
+    ('server', 'stale-directory'): (
+        (cloud(of_image(), storage=STALE), asked(shared_storage=True)),
+        cloud(server(), storage=STALE),
+    ),
+    ('server', 'disk-not-seen'): (
+        (cloud(of_image(), storage=UNSEEN), asked(shared_storage=True)),
+        cloud(of_image(), storage=UNSEEN),
+    ),
+    ('server', 'disk-seen'): (
+        cloud(of_image(), storage=ALL),
+        (cloud(of_image(), storage=ALL), asked(shared_storage=True)),
+    ),
     ('server', 'data-loss'): (
         cloud(of_image()),
         (cloud(of_image()), asked(shared_storage=True)),
@@ -246,6 +293,30 @@ CASES = {
     ('return', 'open-run'): (
         (cloud(), returned(open_runs=('7f3a',))),
         (cloud(), returned()),
+    ),
+    ('return', 'duplicate-guests'): (
+        (came_back(domains=HostDomains(HOST, (domain(),))), returned()),
+        (came_back(domains=HostDomains(HOST, (domain('s1'),))), returned()),
+    ),
+    ('return', 'strange-guests'): (
+        (came_back(domains=HostDomains(HOST, (domain('s8'),))), returned()),
+        (came_back(domains=HostDomains(HOST, (domain(),))), returned()),
+    ),
+    ('return', 'stopped-domains'): (
+        (came_back(domains=HostDomains(HOST, (STOPPED,))), returned()),
+        (came_back(domains=HostDomains(HOST, (domain(),))), returned()),
+    ),
+    ('return', 'left-directories'): (
+        (came_back(storage=own('s9')), returned()),
+        (came_back(storage=own('s1')), returned()),
+    ),
+    ('return', 'numbers'): (
+        (came_back(accounts=(numbers(HOST, 108), *OTHERS)), returned()),
+        (came_back(accounts=(numbers(HOST), numbers('cmp-2'))), returned()),
+    ),
+    ('return', 'left-sessions'): (
+        (came_back(sessions=sessions(VOLUME)), returned()),
+        (came_back(sessions=sessions('iqn.1992-08.com.x:sn.1')), returned()),
     ),
     ('return', 'foreign-reason'): (
         (

@@ -3,6 +3,9 @@
 
 import pytest
 
+from osc_recover.checks.view import View
+from osc_recover.facts import Folder, HostStorage
+from osc_recover.procedures import verdicts
 from tests.unit.situations import (
     HOST,
     asked,
@@ -11,6 +14,7 @@ from tests.unit.situations import (
     of_first,
     of_image,
     server,
+    storage,
     volume,
 )
 
@@ -98,3 +102,155 @@ def test_an_encrypted_volume_only_warns():
     (found,) = of_first(cloud(volumes=(volume(encrypted=True),)))
     assert found.weight == 'warn'
     assert 'Barbican' in found.way_out
+
+
+# What the destinations say
+
+LOCAL = {'network': False, 'share': '', 'kind': 'xfs'}
+THREE = ('cmp-2', 'cmp-3', 'cmp-4')
+SHUT = (Folder('s1', ('disk',), writable=False),)
+NONE = storage('cmp-4', folder=None)
+
+
+def codes(*told, one=None, **request):
+    """The codes of what is found about a server, but for what is only said."""
+    situation = cloud(one or of_image(), storage=told)
+    found = of_first(situation, **request)
+    return [f.code for f in found if f.weight != 'note']
+
+
+def test_a_disk_that_all_destinations_share_needs_no_assertion():
+    assert codes(*storage(*THREE)) == []
+    situation = cloud(of_image(), storage=storage(*THREE))
+    [seen] = [f for f in of_first(situation) if f.code == 'disk-seen']
+    assert 'cmp-2, cmp-3, cmp-4 can see its disk' in seen.what
+    view = View(situation, asked())
+    assert 'shared disk' in verdicts.kind(view, view.servers[0])
+
+
+@pytest.mark.parametrize(
+    'told, sight',
+    [
+        (storage('cmp-2'), 'whether on cmp-2, cmp-3, cmp-4 is not'),
+        (storage('cmp-2', 'cmp-3'), 'whether on cmp-4 is not known'),
+        ((*storage('cmp-2', 'cmp-3'), *NONE), 'not on cmp-4'),
+        (storage(*THREE, folder=None), 'not on cmp-2, cmp-3, cmp-4'),
+        (
+            storage(*THREE, folder=['disk.info']),
+            'not in its directory on cmp-2',
+        ),
+        (storage(*THREE, folders=SHUT), 'nova may not write'),
+        (storage(*THREE, backend='rbd'), 'is not known'),
+        (storage(*THREE, problem='silent'), 'is not known'),
+    ],
+)
+def test_what_is_less_than_proven_still_counts_as_lost(told, sight):
+    assert codes(*told) == ['data-loss']
+    (found,) = loss(cloud(of_image(), storage=told))
+    assert sight in found.evidence
+
+
+def test_two_file_systems_with_the_disk_prove_nothing():
+    told = (*storage('cmp-2', 'cmp-3'), *storage('cmp-4', share='cmp-4'))
+    assert codes(*told) == ['data-loss']
+
+
+def test_only_where_the_server_may_go_does_it_matter():
+    told = (*storage('cmp-2', 'cmp-3'), *NONE)
+    assert codes(*told, target='cmp-2') == []
+    assert codes(*told, target='cmp-4') == ['data-loss']
+
+
+@pytest.mark.parametrize(
+    'told',
+    [
+        (*storage('cmp-2', 'cmp-3'), *NONE),
+        storage(*THREE, folder=['disk.info']),
+        storage(*THREE, folders=SHUT),
+    ],
+)
+def test_an_assertion_that_a_destination_contradicts_is_refused(told):
+    assert codes(*told, shared_storage=True) == ['disk-not-seen']
+    situation = cloud(of_image(), storage=told)
+    [found] = [
+        f
+        for f in of_first(situation, shared_storage=True)
+        if f.weight != 'note'
+    ]
+    assert 'its root disk' in found.what
+    for way in ('--disable cmp-', '--target', 'ownership check'):
+        assert way in found.way_out
+    [given_up] = findings(
+        'server', 'disk-not-seen', situation,
+        asked(shared_storage=True, accept_data_loss=('s1',)),
+    )  # fmt: skip
+    assert (given_up.weight, given_up.loss) == ('warn', 'its root disk')
+
+
+@pytest.mark.parametrize(
+    'told',
+    [
+        (),
+        storage('cmp-2'),
+        storage(*THREE, problem='silent'),
+        storage(*THREE, backend='rbd', folder=None),
+        storage(*THREE, backend='rbd', **LOCAL),
+    ],
+)
+def test_where_nobody_contradicts_the_assertion_counts_as_before(told):
+    assert codes(*told, shared_storage=True) == []
+
+
+@pytest.mark.parametrize('request_', [{}, {'accept_data_loss': ('all',)}])
+@pytest.mark.parametrize('shared', [True, False, None])
+def test_a_stale_directory_is_refused_whatever_is_said(shared, request_):
+    told = (*storage('cmp-2', 'cmp-3'), *storage('cmp-4', **LOCAL))
+    found = codes(*told, shared_storage=shared, **request_)
+    assert found[0] == 'stale-directory'
+
+
+def test_a_stale_directory_is_named_with_what_moves_it_away():
+    told = storage('cmp-4', **LOCAL)
+    situation = cloud(of_image(), storage=told)
+    [found] = findings('server', 'stale-directory', situation, asked())
+    assert 'cmp-4' in found.what
+    assert 'mv /srv/instances/s1 /srv/instances/s1.old' in found.way_out
+
+
+def test_a_stale_directory_matters_only_where_the_server_may_go():
+    told = (*storage('cmp-2', 'cmp-3'), *storage('cmp-4', **LOCAL))
+    assert codes(*told, target='cmp-2') == []
+
+
+@pytest.mark.parametrize(
+    'files, found', [(['disk.eph0'], []), (['disk.config'], ['data-loss'])]
+)
+def test_beside_a_volume_the_ephemeral_disk_is_what_counts(files, found):
+    one = server(ephemeral_gb=5)
+    assert codes(*storage(*THREE, folder=files), one=one) == found
+
+
+def test_silent_hosts_are_counted_and_the_first_way_out_is_named():
+    told = tuple(
+        HostStorage(f'h{n}', problem=f'h{n}: away', way_out='see h0')
+        for n in range(5)
+    )
+    situation = cloud(storage=told)
+    [found] = findings('cloud', 'silent-destinations', situation, asked())
+    assert 'h0, h1, h2 and 2 more' in found.what
+    assert found.evidence == 'h0: away; h1: away; h2: away and 2 more'
+    assert found.way_out == 'see h0'
+
+
+@pytest.mark.parametrize(
+    'told, way',
+    [
+        ((*storage('cmp-2', 'cmp-3'), *NONE), '--target a host that can see'),
+        (storage(*THREE, folder=None), 'mount it there'),
+        (storage('cmp-2', 'cmp-3'), 'shared_storage in clouds.yaml'),
+    ],
+)
+def test_the_way_out_of_a_loss_is_one_that_leads_out(told, way):
+    (found,) = loss(cloud(of_image(), storage=told))
+    assert way in found.way_out
+    assert found.way_out.startswith('--accept-data-loss s1; or, ')

@@ -56,6 +56,7 @@ def test_what_the_host_alone_knows_is_unknown():
         'allocations': 'ok',
         'heartbeat': 'ok',
         'duplicate guests': 'unknown',
+        'leftovers': 'unknown',
         'ids': 'unknown',
         'iSCSI sessions': 'unknown',
         'service': 'ok',
