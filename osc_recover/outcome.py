@@ -19,7 +19,12 @@ _WORDS = {
     'return': (RETURNED, CHECKED),
     'service': (DONE, LEFT),
     'domain': (DONE, LEFT),
+    'ownership': (DONE, LEFT),
+    'ownership-undo': (DONE, LEFT),
 }
+
+# Verdicts on what is as it was asked for without being acted on.
+_FINE = ('excluded', 'ok')
 
 # State of a lane's newest step -> how the lane is called.
 _STATES = {'failed': FAILED, 'in-doubt': IN_DOUBT, 'not-done': NOT_BEGUN}
@@ -52,7 +57,7 @@ class Row:
 
 def is_good(row: Row) -> bool:
     """Whether a server is as it was asked for."""
-    return row.state in GOOD or row.verdict == 'excluded'
+    return row.state in GOOD or row.verdict in _FINE
 
 
 def planned(plan: Plan) -> list[Row]:
@@ -67,7 +72,7 @@ def planned(plan: Plan) -> list[Row]:
 def outcomes(run: str, plan: Plan, events: Iterable[Event]) -> list[Row]:
     """The rows of a run, from its plan and its journal."""
     last = newest(events)
-    lanes = {lane.name: lane for lane in plan.lanes()}
+    lanes = _lanes(plan)
     stopped = _stopped(run, plan, last)
     done, left = _words(plan)
     return [
@@ -76,6 +81,15 @@ def outcomes(run: str, plan: Plan, events: Iterable[Event]) -> list[Row]:
         else _row(verdict, left)
         for verdict in plan.verdicts
     ]
+
+
+def _lanes(plan: Plan) -> dict[str, Lane]:
+    """Each lane by its name; one that goes on in a later phase is whole."""
+    found: dict[str, Lane] = {}
+    for lane in plan.lanes():
+        before = found[lane.name].steps if lane.name in found else ()
+        found[lane.name] = Lane(lane.name, (*before, *lane.steps))
+    return found
 
 
 def _words(plan: Plan) -> tuple[str, str]:

@@ -62,6 +62,10 @@ def from_data(kind: Any, data: Any) -> Any:
     origin, args = typing.get_origin(kind), typing.get_args(kind)
     if origin in (typing.Union, types.UnionType):
         return _either(args, data)
+    if origin is typing.Literal:
+        if data not in args:
+            raise Malformed(f'{data!r} is none of {args}')
+        return data
     if origin is tuple:
         _expect(data, list, kind)
         return tuple(from_data(args[0], item) for item in data)

@@ -6,7 +6,16 @@ The table is ``/proc/self/mountinfo``, as proc_pid_mountinfo(5) has it.
 
 import os
 import re
-from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Tuple
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    List,
+    NamedTuple,
+    Optional,
+    Tuple,
+)
 
 from osc_recover.agent.errors import Refused
 
@@ -28,6 +37,8 @@ _NETWORK = {
     'lustre', 'ncpfs', 'nfs', 'nfs4', 'ocfs2', 'orangefs', 'panfs', 'pvfs2',
     'smb3', 'smbfs', 'vastnfs', 'virtiofs', 'wekafs',
 }  # fmt: skip
+# Nobody can write to these, so nothing in them is wrong by a mishap.
+_IMAGES = {'cramfs', 'erofs', 'iso9660', 'romfs', 'squashfs', 'udf'}
 OVERLAY = {'aufs', 'fuse.fuse-overlayfs', 'overlay'}
 # Files in here have the numbers of images, which are not the host's.
 CONTAINERS = (
@@ -50,15 +61,18 @@ class Mount(NamedTuple):
     :param device: major and minor number, which ``st_dev`` is made of
     :param root: what of the file system is mounted; / is all of it
     :param options: the mount's own, then those of the file system
+    :param frozen: the file system itself is read-only, and not just here
     """
 
     id: int
+    parent: int
     device: Tuple[int, int]
     root: str
     point: str
     kind: str
     source: str
     options: Tuple[str, ...]
+    frozen: bool = False
 
 
 def parse(text: str) -> List[Mount]:
@@ -82,9 +96,11 @@ def show(
     """The file systems, and what a pass over the host would do with them.
 
     :returns: ``mounts``, each with its class, whether it is covered, and if
-        not why; ``roots``, to walk; ``skip``, folders below them not to enter
+        not why, and whether it is ``read_only`` here or altogether
+        (``frozen``); ``roots``, to walk; ``skip``, folders below them not to
+        enter
     """
-    rows = judged(current())
+    rows = [_if_folder(row) for row in judged(current())]
     skip = [folder for folder in CONTAINERS if os.path.isdir(folder)]
     return {
         'mounts': rows,
@@ -93,9 +109,16 @@ def show(
     }
 
 
+def _if_folder(row: Dict[str, Any]) -> Dict[str, Any]:
+    """Leave out what is mounted on a single file: there is no way into it."""
+    if not row['covered'] or os.path.isdir(row['point']):
+        return row
+    return {**row, 'covered': False, 'why': 'mounted on a single file'}
+
+
 def judged(mounts: Iterable[Mount]) -> List[Dict[str, Any]]:
     """Each mount that can be seen, as a row; each file system covered once."""
-    visible = {mount.point: mount for mount in mounts}
+    visible = shown(mounts)
     rows = []
     seen: List[Mount] = []
     # A file system's own root first, so that what binds it is left out.
@@ -112,16 +135,39 @@ def judged(mounts: Iterable[Mount]) -> List[Dict[str, Any]]:
                 'class': kind,
                 'covered': not why,
                 'why': why,
+                'read_only': 'ro' in mount.options,
+                'frozen': mount.frozen and mount.kind not in _IMAGES,
             }
         )
     return sorted(rows, key=lambda row: str(row['point']))
+
+
+def shown(mounts: Iterable[Mount]) -> Dict[str, Mount]:
+    """Point -> the mount that a path leads to; others are hidden by it."""
+    at = {(mount.parent, mount.point): mount for mount in mounts}
+    known = {mount.id for mount in at.values()}
+    tops = [top for top in at.values() if top.parent not in known]
+    found = {top.point: top for top in tops}
+    for _, point in sorted(at, key=lambda key: (key[1].count('/'), key[1])):
+        around = _around(point, found)
+        while around is not None and (around.id, point) in at:
+            around = found[point] = at.pop((around.id, point))
+    return found
+
+
+def _around(point: str, found: Dict[str, Mount]) -> Optional[Mount]:
+    """The mount that a path leads to as far as is known."""
+    while point not in found and point != '/':
+        point = os.path.dirname(point)
+    return found.get(point)
 
 
 def class_of(mount: Mount) -> str:
     """One of LOCAL, NETWORK, PSEUDO and CONTAINER."""
     if mount.point != '/' and _is_in_container(mount):
         return CONTAINER
-    if mount.kind in _PSEUDO:
+    # Such as the tmpfs, often read-only, that cgroups are mounted below.
+    if mount.kind in _PSEUDO or mount.point.startswith(('/proc/', '/sys/')):
         return PSEUDO
     remote = mount.source.startswith('//') or ':/' in mount.source
     if mount.kind in _NETWORK or (remote and mount.kind.startswith('fuse')):
@@ -136,6 +182,8 @@ def _why_not(mount: Mount, kind: str, seen: List[Mount]) -> str:
         return 'of a container; its numbers are those of the image'
     if kind == PSEUDO:
         return 'made by the kernel; no owner is kept in it'
+    if mount.point.startswith('/run/user/'):
+        return 'of a login, and gone with it'
     for other in seen:
         if _shows(other, mount):
             return f'the same files as below {other.point}'
@@ -170,17 +218,19 @@ def _mount(line: str) -> Mount:
             f'a line of the mount table is not understood: {line!r}',
             line=line,
         )
-    number, _, major, minor, root, point, own, _, kind, source, more = (
+    number, parent, major, minor, root, point, own, _, kind, source, more = (
         match.groups()
     )
     return Mount(
         int(number),
+        int(parent),
         (int(major), int(minor)),
         unescaped(root),
         unescaped(point),
         unescaped(kind),
         unescaped(source),
         tuple(own.split(',')) + tuple(more.split(',')),
+        'ro' in more.split(','),
     )
 
 

@@ -63,6 +63,46 @@ class ServiceChange:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Number:
+    """The number that an account is to have, and its files had until now.
+
+    ``kind`` is user or group; ``old`` is 0 for the one that the host has now.
+    """
+
+    kind: str
+    name: str
+    new: int
+    old: int = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class OwnershipFix:
+    """``recover ownership fix``.
+
+    ``users`` and ``groups`` are more than the usual ones; ``numbers`` are
+    those that the operator gave.  ``shared``: network file systems are walked,
+    too; ``skip`` are paths that are not.
+    """
+
+    hosts: tuple[str, ...]
+    users: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    reference: str = ''
+    numbers: tuple[Number, ...] = ()
+    shared: bool = False
+    skip: tuple[str, ...] = ()
+    workers: int = 32
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class OwnershipUndo:
+    """``recover ownership undo``: of a run, on the hosts that it was for."""
+
+    run: str
+    workers: int = 32
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class DomainRepair:
     """``recover domain repair``.
 

@@ -109,7 +109,7 @@ class RepairDomains(host.Carrier):
         """Plan, approve, carry out."""
         servers = self.recover.find_servers(parsed_args.server)
         plan = self.recover.domains.plan(
-            self.recover.domain_repair(
+            self.recover.requests.domain(
                 servers,
                 only=tuple(dict.fromkeys(parsed_args.only)),
                 listen=parsed_args.listen or '',

@@ -164,7 +164,7 @@ class RecoverHost(_Recover):
 
     def request(self, parsed_args: argparse.Namespace) -> Any:
         """Of one host."""
-        return self.recover.host_request(
+        return self.recover.requests.host(
             [parsed_args.host],
             servers=tuple(parsed_args.server),
             **options(parsed_args),
@@ -193,7 +193,7 @@ class RecoverServer(_Recover):
     def request(self, parsed_args: argparse.Namespace) -> Any:
         """Of the hosts that the servers are on."""
         servers = self.recover.find_servers(parsed_args.server)
-        return self.recover.host_request(
+        return self.recover.requests.host(
             sorted({server.host for server in servers}),
             servers=tuple(server.id for server in servers),
             **options(parsed_args),

@@ -73,7 +73,7 @@ class _Change(host.Carrier):
     def rows(self, parsed_args: argparse.Namespace) -> base.Rows:
         """Plan, approve, carry out."""
         plan = self.recover.services.plan(
-            self.recover.service_change(
+            self.recover.requests.service(
                 parsed_args.host, self.action, libvirt=parsed_args.libvirt
             )
         )

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Accounts of hosts, as facts."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from osc_recover import errors, facts
@@ -44,6 +44,26 @@ class Accounts:
         }
         found = dict(self._each(names, args))
         return tuple(found[name] for name in names)
+
+    def change(
+        self,
+        host: str,
+        users: Sequence[Mapping[str, Any]],
+        groups: Sequence[Mapping[str, Any]],
+    ) -> tuple[str, ...]:
+        """Give local accounts of a host other numbers, all at once.
+
+        :param users: ``name``, and ``uid`` and ``gid`` as [old, new]; one of
+            them may be left out
+        :param groups: ``name`` and ``gid``
+        :returns: the files that were written
+        :raises errors.HostError: when it cannot be asked, or says no
+        """
+        args = {'users': list(users), 'groups': list(groups)}
+        told = self._hosts.ask(
+            host, 'accounts.change', args, timeout=self._timeout
+        )
+        return Foreign.of(host, 'its accounts', told).texts('changed')
 
     def _each(
         self, names: Sequence[str], args: dict[str, Any]
@@ -105,6 +125,7 @@ def _groups(found: Foreign) -> Iterator[facts.Account]:
                 None,
                 group.flag('local'),
                 group.texts('same_number'),
+                group.texts('primary_of', ()),
             )
 
 

@@ -7,11 +7,14 @@ from typing import Self
 
 from osc_recover.effects import Control, Guard, Operation
 from osc_recover.facts import Migration, Server, Service
+from osc_recover.gateways.accounts import Accounts
 from osc_recover.gateways.cloud import Cloud
 from osc_recover.gateways.compute import Compute
 from osc_recover.gateways.host_services import Services as HostServices
 from osc_recover.gateways.hosts import Hosts
 from osc_recover.gateways.network import Network
+from osc_recover.gateways.ownership import Ground
+from osc_recover.gateways.trees import Trees
 from osc_recover.gateways.volume import Volumes
 from osc_recover.operations import (
     domains,
@@ -19,8 +22,10 @@ from osc_recover.operations import (
     host,
     host_services,
     proof,
+    renumbering,
     server,
     service,
+    trees,
 )
 from osc_recover.operations.watch import Shared, UnderWay
 from osc_recover.plan import Plan
@@ -119,21 +124,35 @@ def of_hosts(
     compute: Compute,
     hosts: Hosts,
     *,
+    run: str,
+    watch: trees.Watch,
     trap: host_services.Trap,
     grace: float,
     timeout: float,
 ) -> OfRun:
     """Make the operations of a run on hosts that are alive.
 
+    :param run: its id, which its manifests on the hosts are called by
+    :param watch: is told of the progress of what takes long
     :param trap: why nova-compute must not be started on a host, or None
     :param timeout: seconds that nova may take to see a started service
     """
-    services = HostServices(hosts)
+    services, accounts = HostServices(hosts), Accounts(hosts)
+    files, ground = Trees(hosts), Ground(hosts)
     verbs: dict[str, Operation] = {
         **domains.verbs(compute, hosts, grace),
         'services.stop': host_services.Change(services, 'stop', grace),
         'services.start': host_services.Change(services, 'start', grace, trap),
         'services.seen': host_services.Seen(compute, timeout=timeout),
+        'processes.none': renumbering.Quiet(ground),
+        'accounts.change': renumbering.ChangeAccounts(
+            accounts, services, ground
+        ),
+        'ownership.verify': trees.Verify(files, accounts, run, watch),
+        **{
+            f'tree.{verb}': trees.Tree(files, services, verb, run, watch)
+            for verb in ('prepare', 'change', 'undo')
+        },
     }
     return OfRun(verbs, lambda run, host: None)
 

@@ -32,6 +32,8 @@ from osc_recover.recovery.carrying import Carrying
 from osc_recover.recovery.domains import DomainsOfServers
 from osc_recover.recovery.known import check_hosts
 from osc_recover.recovery.ownership import Ownership
+from osc_recover.recovery.renumbering import Renumbering
+from osc_recover.recovery.requests import Requests
 from osc_recover.recovery.services import ServicesOfHosts
 from osc_recover.runs import Run
 
@@ -75,6 +77,11 @@ class Recovery:
         return Ownership(self.compute, self.settings)
 
     @property
+    def renumbering(self) -> Renumbering:
+        """New numbers of accounts and files on the hosts."""
+        return Renumbering(self.cloud, self.settings, self.journal)
+
+    @property
     def services(self) -> ServicesOfHosts:
         """The services on the hosts."""
         return ServicesOfHosts(self.cloud, self.settings)
@@ -84,40 +91,16 @@ class Recovery:
         """The domains of servers on the hosts."""
         return DomainsOfServers(self.compute, self.settings)
 
+    @property
+    def requests(self) -> Requests:
+        """What is asked for, with what the configuration says."""
+        return Requests(self.settings)
+
     def probes(self) -> Iterator[Probe]:
         """What a recovery needs, tried; changes nothing."""
         return setup.probes(self.cloud, self.settings, lambda: self.journal)
 
     # Plans
-
-    def host_request(self, hosts: Sequence[str], **options: Any) -> Request:
-        """A request with what the configuration says about the cloud."""
-        known = self.settings
-        defaults = {'workers': known.workers, 'timeout': known.timeout}
-        return Request(
-            hosts=tuple(hosts),
-            shared_storage=known.shared_storage,
-            shared_hosts=known.shared_hosts,
-            **{**defaults, **options},
-        )
-
-    def service_change(
-        self, hosts: Sequence[str], action: str, *, libvirt: bool
-    ) -> ServiceChange:
-        """A request to change the services of hosts, each once."""
-        return ServiceChange(
-            tuple(dict.fromkeys(hosts)),
-            action,
-            libvirt,
-            self.settings.workers,
-        )
-
-    def domain_repair(
-        self, servers: Sequence[Server], **options: Any
-    ) -> DomainRepair:
-        """A request to repair the domains of servers, each once."""
-        names = tuple(dict.fromkeys(server.id for server in servers))
-        return DomainRepair(names, workers=self.settings.workers, **options)
 
     def find_servers(self, names: Sequence[str]) -> list[Server]:
         """The servers of these names or IDs.
@@ -278,6 +261,8 @@ class Recovery:
             return self.services.plan(_request(plan, ServiceChange))
         if plan.procedure == 'domain':
             return self.domains.plan(_request(plan, DomainRepair))
+        if plan.procedure in ('ownership', 'ownership-undo'):
+            return self.renumbering.anew(plan)
         return self.plan_host(_request(plan, Request))
 
     def carry_out(

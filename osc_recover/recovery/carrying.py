@@ -23,7 +23,7 @@ from osc_recover.settings import Settings
 _STAGGER = 0.1  # seconds
 _SEEN = 120.0  # seconds that nova may take to see a started service
 # What runs on hosts that are alive, over SSH.
-_OF_HOSTS = ('service', 'domain')
+_OF_HOSTS = ('service', 'ownership', 'ownership-undo', 'domain')
 
 
 class Carrying:
@@ -58,7 +58,7 @@ class Carrying:
             if run.plan.procedure == 'host':
                 self._hosts_off.check(run, evidence)
             self._journal.record(run.id, '', 'started', data=_who())
-            with self._operations(run, control) as made:
+            with self._operations(run, control, watch) as made:
                 engine = self._engine(run, made, control, watch)
                 done = engine.carry_out(run.id, run.plan)
             if done:
@@ -77,7 +77,7 @@ class Carrying:
 
     @contextlib.contextmanager
     def _operations(
-        self, run: Run, control: Control
+        self, run: Run, control: Control, watch: Watcher
     ) -> Iterator[operations.OfRun]:
         grace = self._settings.request_timeout
         if run.plan.procedure in _OF_HOSTS:
@@ -85,6 +85,8 @@ class Carrying:
                 yield operations.of_hosts(
                     self._compute,
                     hosts,
+                    run=run.id,
+                    watch=watch,
                     trap=self._services.trap,
                     grace=grace,
                     timeout=_SEEN,

@@ -56,6 +56,14 @@ class ServicesOfHosts:
         traps = {host: _traps(facts, host) for host in request.hosts}
         return change_services(found, traps, request)
 
+    def traps(self, hosts: Sequence[str]) -> dict[str, list[Finding]]:
+        """Why nova-compute must not be started on hosts, host by host.
+
+        :raises errors.ApiError: when nova does not tell
+        """
+        facts = observe.situation(self._cloud, hosts)
+        return {host: _traps(facts, host) for host in hosts}
+
     def trap(self, host: str) -> errors.StepFailed | None:
         """Why nova-compute must not be started on a host now, or None.
 

@@ -15,15 +15,23 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from osc_recover import errors, facts, records
-from osc_recover.checks.request import Request, Return
+from osc_recover.checks.request import OwnershipFix, Request, Return
 from osc_recover.plan import Plan
+from osc_recover.procedures import ownership
 from osc_recover.procedures.host import recover_host
 from osc_recover.procedures.returning import return_host
 
 PLANS = pathlib.Path(__file__).parent / 'plans'
-PROCEDURES: Mapping[str, tuple[type, Callable[[Any, Any], Plan]]] = {
-    'host': (Request, recover_host),
-    'return': (Return, return_host),
+Procedure = Callable[[Any, Any], Plan]
+# Folder -> the classes of facts and request, and what makes the plan.
+PROCEDURES: Mapping[str, tuple[type, type, Procedure]] = {
+    'host': (facts.Situation, Request, recover_host),
+    'ownership': (
+        facts.Ownership,
+        OwnershipFix,
+        lambda found, request: ownership.fix(found, {}, request),
+    ),
+    'return': (facts.Situation, Return, return_host),
 }
 INPUT = ('about', 'facts', 'request')
 
@@ -36,23 +44,23 @@ def cases() -> list[pathlib.Path]:
 def case(path: pathlib.Path) -> dict[str, Any]:
     """A golden file, with what comes out made anew."""
     given = json.loads(path.read_text())
-    kind, procedure = PROCEDURES[path.parent.name]
-    situation = records.from_data(facts.Situation, given['facts'])
-    request = records.from_data(kind, given['request'])
+    known, asked, procedure = PROCEDURES[path.parent.name]
+    found = records.from_data(known, given['facts'])
+    request = records.from_data(asked, given['request'])
     return {
         **{name: given[name] for name in INPUT},
-        **outcome(procedure, situation, request),
+        **outcome(procedure, found, request),
     }
 
 
 def outcome(
-    procedure: Callable[[Any, Any], Plan],
-    situation: facts.Situation,
+    procedure: Procedure,
+    found: Any,
     request: Any,
 ) -> dict[str, Any]:
     """The plan as data, or the refusal in its parts."""
     try:
-        return {'plan': records.to_data(procedure(situation, request))}
+        return {'plan': records.to_data(procedure(found, request))}
     except errors.RecoverError as refusal:
         return {
             'refused': {

@@ -44,7 +44,7 @@ def test_accounts_of_a_host_are_read():
     )
     assert found.account('user', 'qemu') is None
     assert found.account('group', 'kvm') == Account(
-        'group', 'kvm', 104, None, False, ('input',)
+        'group', 'kvm', 104, None, False, ('input',), ('libvirt-qemu',)
     )
     assert found.gids == (1, 104)
 

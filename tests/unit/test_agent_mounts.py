@@ -16,7 +16,7 @@ TABLE = r"""
 25 24 0:22 / /dev/pts rw - devpts devpts rw,gid=5
 26 22 0:23 / /run rw,nosuid - tmpfs tmpfs rw
 27 22 253:1 / /var/lib/nova rw - xfs /dev/vdb rw
-28 22 0:40 / /var/lib/nova/shared rw - nfs4 10.0.0.1:/nova rw,vers=4.2
+28 27 0:40 / /var/lib/nova/shared rw - nfs4 10.0.0.1:/nova rw,vers=4.2
 29 22 253:0 /srv/data /mnt/with\040space rw shared:1 - ext4 /dev/vda1 rw
 30 22 0:50 / /var/lib/docker/overlay2/abc/merged rw - overlay overlay rw
 31 22 7:0 / /snap/core/1 ro - squashfs /dev/loop0 ro
@@ -24,6 +24,8 @@ TABLE = r"""
 33 22 0:61 / /mnt/ssh rw - fuse.sshfs me@there:/home rw
 34 22 0:62 / /mnt/fuse rw - fuse.other there:/home rw
 35 22 253:9 / /a\134b\012c rw - ext4 /dev/vdc rw
+37 26 0:71 / /run/user/0 rw - tmpfs tmpfs rw
+36 22 0:70 / /sys/fs/cgroup ro,nosuid - tmpfs tmpfs ro,mode=755
 """.lstrip()
 
 WORD = st.text(
@@ -47,8 +49,14 @@ def rows():
         ('/a\\b\nc', 'local', ''),
         ('/proc', 'pseudo', 'made by the kernel; no owner is kept in it'),
         ('/dev/pts', 'pseudo', 'made by the kernel; no owner is kept in it'),
+        (
+            '/sys/fs/cgroup',
+            'pseudo',
+            'made by the kernel; no owner is kept in it',
+        ),
         ('/mnt/with space', 'local', 'the same files as below /'),
         ('/snap/core/1', 'local', 'read-only'),
+        ('/run/user/0', 'local', 'of a login, and gone with it'),
     ],
 )
 def test_each_file_system_has_its_class_and_reason(point, kind, why):
@@ -65,6 +73,22 @@ def test_what_other_hosts_may_use_is_not_covered(point):
     row = rows()[point]
     assert row['class'] == 'network'
     assert not row['covered']
+
+
+@pytest.mark.parametrize(
+    'line, read_only, frozen',
+    [
+        ('22 1 253:0 / / rw - ext4 /dev/vda1 rw', False, False),
+        ('22 1 253:0 / / ro - ext4 /dev/vda1 rw', True, False),
+        ('22 1 253:0 / / rw - ext4 /dev/vda1 ro,errors=x', True, True),
+        ('22 1 7:0 / / ro - squashfs /dev/loop0 ro', True, False),
+    ],
+)
+def test_a_file_system_that_became_read_only_is_told_from_others(
+    line, read_only, frozen
+):
+    [row] = mounts.judged(mounts.parse(line + '\n'))
+    assert (row['read_only'], row['frozen']) == (read_only, frozen)
 
 
 def test_what_is_a_containers_is_not_covered():
@@ -137,3 +161,51 @@ def test_a_mount_with_a_strange_name_is_found_by_its_name(tmp_path):
     point.mkdir()
     with zoo.mounted('-t', 'tmpfs', 'none', at=point):
         assert str(point) in {mount.point for mount in mounts.current()}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason='needs root: it mounts')
+def test_what_is_mounted_on_a_single_file_is_not_walked(tmp_path):
+    disk, point = tmp_path / 'disk', tmp_path / 'file'
+    disk.mkdir()
+    point.write_text('')
+    with contextlib.ExitStack() as stack:
+        with zoo.mounted('-t', 'tmpfs', 'tmpfs', at=disk):
+            (disk / 'file').write_text('')
+            stack.enter_context(
+                zoo.mounted('--bind', str(disk / 'file'), at=point)
+            )
+        found = mounts.show({}, print)
+    told = {row['point']: row['why'] for row in found['mounts']}
+    assert told[str(point)] == 'mounted on a single file'
+    assert str(point) not in found['roots']
+
+
+HIDDEN = """
+1 0 8:1 / / rw - ext4 /dev/a rw
+2 1 0:1 / /run rw - tmpfs run rw
+3 2 0:1 /host /run/host ro - tmpfs run rw
+4 3 8:2 /in /run/host/in ro - ext4 /dev/b rw
+5 2 8:2 /in /run/host/in rw - ext4 /dev/b rw
+6 1 8:3 / /data rw - ext4 /dev/c rw
+7 6 8:4 / /data rw - ext4 /dev/d rw
+8 1 8:5 / /data/sub rw - ext4 /dev/e rw
+""".lstrip()
+
+
+def test_what_another_mount_hides_is_not_told_of():
+    found = mounts.shown(mounts.parse(HIDDEN))
+    assert {point: mount.id for point, mount in found.items()} == {
+        '/': 1,
+        '/run': 2,
+        '/run/host': 3,
+        '/run/host/in': 4,
+        '/data': 7,
+    }
+
+
+def test_the_mounts_of_this_machine_are_where_paths_lead():
+    for point, mount in mounts.shown(mounts.current()).items():
+        with contextlib.suppress(PermissionError):
+            device = os.stat(point).st_dev
+            told = os.major(device), os.minor(device)
+            assert told == mount.device or mount.kind in ('btrfs', 'autofs')

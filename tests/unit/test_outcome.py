@@ -181,3 +181,31 @@ def test_servers_that_were_left_have_no_times():
 )
 def test_a_percentile_is_one_of_the_values(share, value):
     assert outcome.percentile([4.0, 1.0, 3.0, 2.0], share) == value
+
+
+def phased(*states):
+    """The row of host a, which goes on in a second phase."""
+    first = Lane('a', (Step('stop:a', 'services.stop', 'a'),))
+    second = Lane('a', (Step('start:a', 'services.start', 'a'),))
+    phases = (Phase('one', (first,), must=True), Phase('two', (second,)))
+    one = Verdict('a', 'a', '', 'renumber', True)
+    plan = Plan('ownership', ('a',), phases, (one,))
+    names = ('stop:a', 'start:a')
+    events = [
+        Event(name, state, 1.0, f'{name} {state}')
+        for name, state in zip(names, states, strict=False)
+    ]
+    [row] = outcome.outcomes(RUN, plan, events)
+    return row.state, row.reason
+
+
+def test_a_lane_that_goes_on_in_a_later_phase_is_told_as_one():
+    assert phased('done', 'done') == ('done', 'start:a done')
+    assert phased('failed') == ('failed', 'stop:a failed')
+    assert phased('done')[0] == 'under way'
+    assert phased('done', 'failed') == ('failed', 'start:a failed')
+
+
+def test_a_host_that_is_as_it_was_asked_for_is_good_without_an_act():
+    plan = Plan('ownership', ('a',), (), (Verdict('a', 'a', '', 'ok', False),))
+    assert all(map(outcome.is_good, outcome.planned(plan)))

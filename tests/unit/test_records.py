@@ -76,3 +76,11 @@ def test_a_flag_is_no_number():
     data['power_state'] = True
     with pytest.raises(records.Malformed, match='True is not int'):
         records.from_data(facts.Server, data)
+
+
+def test_a_word_must_be_one_of_those_there_are():
+    data = {'kind': 'group', 'name': 'kvm', 'number': 104}
+    read = records.from_data(facts.Account, data)
+    assert read == facts.Account('group', 'kvm', 104)
+    with pytest.raises(records.Malformed, match='none of'):
+        records.from_data(facts.Account, {**data, 'kind': 'team'})

@@ -26,6 +26,13 @@ class Maps(NamedTuple):
         """Whether an object of this owner changes."""
         return uid in self.uids or gid in self.gids
 
+    def news(self) -> 'Maps':
+        """The new numbers that are no old ones, as if they were.
+
+        What has one of them will be that account's.
+        """
+        return Maps(_news(self.uids), _news(self.gids))
+
     def overlap(self) -> 'Maps':
         """The part whose old numbers are also new ones.
 
@@ -62,14 +69,20 @@ def pace(tell: Tell) -> Pace:
     return Pace(tell, time.monotonic)
 
 
-def maps(args: Dict[str, Any]) -> Maps:
+def maps(args: Dict[str, Any], *, empty: bool = False) -> Maps:
     """The maps ``uids`` and ``gids``; numbers are text in JSON keys.
 
+    :param args: ``merge`` says that two numbers may become the same one: those
+        of one account on two hosts that share files
+    :param empty: whether there may be none
     :raises Refused: at a number out of range, 0, two accounts that would get
         the same one, or no change at all
     """
-    found = Maps(_map(args.get('uids', {})), _map(args.get('gids', {})))
-    if not found.uids and not found.gids:
+    merge = bool(args.get('merge'))
+    found = Maps(
+        _map(args.get('uids', {}), merge), _map(args.get('gids', {}), merge)
+    )
+    if not found.uids and not found.gids and not empty:
         raise Refused('no-numbers', 'no number is to be changed')
     return found
 
@@ -143,10 +156,10 @@ def _check_root(root: str, writable: bool) -> None:
         raise Refused('read-only', f'{root} is mounted read-only', root=root)
 
 
-def _map(numbers: Dict[Any, Any]) -> Dict[int, int]:
+def _map(numbers: Dict[Any, Any], merge: bool) -> Dict[int, int]:
     found = {number(old): number(new) for old, new in numbers.items()}
     found = {old: new for old, new in found.items() if old != new}
-    if len(set(found.values())) < len(found):
+    if len(set(found.values())) < len(found) and not merge:
         raise Refused(
             'merged-numbers',
             'two numbers would become the same one, and could not be told '
@@ -169,6 +182,10 @@ def number(word: Any) -> int:
             number=text,
         )
     return value
+
+
+def _news(numbers: Dict[int, int]) -> Dict[int, int]:
+    return {new: new for new in numbers.values() if new not in numbers}
 
 
 def _overlap(numbers: Dict[int, int]) -> Dict[int, int]:

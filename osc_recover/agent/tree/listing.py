@@ -16,33 +16,49 @@ _BAD = (acl.BadAcl, labels.BadLabel)
 _KIND, _DIRECTORY = 0o170000, 0o040000
 
 
+class Listed:
+    """What a manifest was made of, beside its entries.
+
+    :ivar left_out: what was not walked, and why
+    :ivar taken: objects that had a new number before, and so are not listed
+        for it
+    """
+
+    def __init__(self) -> None:
+        self.left_out: List[Dict[str, str]] = []
+        self.taken = 0
+
+
 def write(
     args: Dict[str, Any], maps: Maps, roots: List[str], path: str, pace: Pace
-) -> List[Dict[str, str]]:
+) -> Listed:
     """Write the manifest of a change; there is none, or a whole one.
 
     :param args: ``skip``, paths not to enter, and ``attributes``
     :param path: where it is to lie
-    :returns: what was not walked, and why
     :raises Refused: when something cannot be read, or there is no room
     """
     attributes = tree_args.attributes(args, EVERY)
     writer = Writer(path, header(roots, maps))
     linked: Set[Tuple[int, int]] = set()
-    left_out: List[Dict[str, str]] = []
+    listed, news = Listed(), maps.news()
+
+    def wanted(uid: int, gid: int) -> bool:
+        return maps.wanted(uid, gid) or news.wanted(uid, gid)
+
     try:
         for number, root in enumerate(roots):
             apart = tree_args.apart(args, roots, root)
             told = functools.partial(pace, 'listing', root=root)
-            walk = Walk(root, maps.wanted, apart, attributes, told)
-            _list(walk, number, writer, maps, linked)
+            walk = Walk(root, wanted, apart, attributes, told)
+            listed.taken += _list(walk, number, writer, maps, linked)
             _check_trouble(walk)
-            left_out += walk.left_out
+            listed.left_out += walk.left_out
         writer.finish()
     except BaseException:
         writer.drop()
         raise
-    return left_out
+    return listed
 
 
 def header(roots: List[str], maps: Maps) -> Dict[str, Any]:
@@ -68,8 +84,13 @@ def _list(
     writer: Writer,
     maps: Maps,
     linked: Set[Tuple[int, int]],
-) -> None:
+) -> int:
+    """List what is below a root; returns how many have new numbers."""
+    taken, news = 0, maps.news()
+
     def hand(directory: bytes, found: List[Found]) -> None:
+        nonlocal taken
+        taken += sum(news.wanted(*one.status[4:6]) for one in found)
         entries = _entries(walk, found, maps, linked)
         if entries:
             writer.directory(number, directory)
@@ -77,6 +98,7 @@ def _list(
                 writer.entry(entry)
 
     walk.run(hand)
+    return taken
 
 
 def _entries(

@@ -19,15 +19,16 @@ def scan(args: Dict[str, Any], tell: Tell) -> Dict[str, Any]:
     """What a change would find, and what belongs to nobody.
 
     :param args: ``roots``, ``uids`` and ``gids`` (old -> new), ``skip``,
-        ``attributes``, as for ``change``
+        ``attributes``, as for ``change``; without numbers only what
+        belongs to nobody is told
     :returns: ``entries`` seen; ``found``: ``uid 108``, ``gid 120``, ``acl``,
         ``label``, ``capability``, ``set-id`` -> count and samples;
         ``taken``: new numbers that objects already have, where they are not
         old ones too; ``nobody``: numbers without an account; ``left_out``,
         ``trouble``
     """
-    maps = tree_args.maps(args)
-    new = Maps(_reverse(maps.uids), _reverse(maps.gids))
+    maps = tree_args.maps(args, empty=True)
+    new = maps.news()
     _has.cache_clear()  # accounts may have changed since the last scan
 
     def wanted(uid: int, gid: int) -> bool:
@@ -54,21 +55,33 @@ def verify(args: Dict[str, Any], tell: Tell) -> Dict[str, Any]:
     Of a number that is old and new at once only the manifest can tell.
 
     :param args: as for ``change``; ``manifest`` may be left out;
-        ``attributes``: as for ``change``, by default ``none``
+        ``attributes``: as for ``change``, by default ``none``; ``nobody``:
+        whether to look for numbers without an account, too
     :returns: ``entries`` seen; ``left``: ``uid 108``, ``acl`` … -> count and
-        samples; ``unsure``: the numbers that were not looked for;
-        ``manifest``: what stands of it; ``left_out``, ``trouble``
+        samples; ``nobody``, as for ``scan``; ``unsure``: the numbers that
+        were not looked for; ``manifest``: what stands of it; ``left_out``,
+        ``trouble``
     """
     maps = tree_args.maps(args)
     rest, overlap = maps.rest(), maps.overlap()
+    nobody = bool(args.get('nobody'))
+    _has.cache_clear()
+
+    def wanted(uid: int, gid: int) -> bool:
+        return rest.wanted(uid, gid) or (
+            nobody and not (_has_user(uid) and _has_group(gid))
+        )
 
     def count(tally: Tally, path: str, one: Found) -> None:
         tally.add('left', _matches(one, rest), path)
+        if nobody:
+            tally.add('nobody', _of_nobody(one), path)
 
     pace = tree_args.pace(tell)
-    sweep = Sweep(rest.wanted, count, tree_args.attributes(args, NONE))
+    sweep = Sweep(wanted, count, tree_args.attributes(args, NONE))
     return {
         'left': {},
+        'nobody': {},
         **sweep.run(args, pace),
         'unsure': {
             'uids': sorted(overlap.uids),
@@ -120,10 +133,6 @@ def _of_nobody(one: Found) -> Iterator[str]:
         yield f'uid {one.status.st_uid}'
     if not _has_group(one.status.st_gid):
         yield f'gid {one.status.st_gid}'
-
-
-def _reverse(numbers: Dict[int, int]) -> Dict[int, int]:
-    return {new: 0 for new in numbers.values() if new not in numbers}
 
 
 def _has_user(uid: int) -> bool:

@@ -7,7 +7,6 @@ the state, which is all that is ever written later.
 """
 
 import binascii
-import fcntl
 import json
 import mmap
 import os
@@ -15,6 +14,7 @@ import struct
 from typing import Any, Dict, Iterator, List, NamedTuple, Tuple
 
 from osc_recover.agent.errors import Refused
+from osc_recover.agent.tree import place
 from osc_recover.agent.tree.place import Room, sync_directory
 
 LISTED, DONE, UNDONE = 'listed', 'done', 'undone'
@@ -59,16 +59,18 @@ class Entry(NamedTuple):
 class Writer:
     """Writes a manifest beside its place, and puts it there when complete.
 
-    :raises Refused: when there is no room for it; nothing is left behind
+    :raises Refused: when there is no room for it, or somebody else is at it;
+        nothing is left behind
     """
 
     def __init__(self, path: str, header: Dict[str, Any]) -> None:
         self._path, self._part = path, path + '.part'
         self._pieces: List[bytes] = []
         self._size = self._count = self._sum = 0
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW
         with Room(self._part):
             self._fd = os.open(self._part, flags | os.O_CLOEXEC, 0o600)
+        self._claim()
         self._add(_MAGIC + json.dumps(header).encode() + b'\n')
 
     def directory(self, root: int, path: bytes) -> None:
@@ -102,15 +104,31 @@ class Writer:
         with Room(self._part):
             _write(self._fd, trailer + _STATES[LISTED])
             os.fsync(self._fd)
-            os.close(self._fd)
             os.rename(self._part, self._path)
             sync_directory(os.path.dirname(self._path))
+        # Last, as it lets others in.
+        os.close(self._fd)
 
     def drop(self) -> None:
         """Leave nothing behind."""
-        os.close(self._fd)
         if os.path.exists(self._part):
             os.unlink(self._part)
+        os.close(self._fd)
+
+    def _claim(self) -> None:
+        """Begin anew, unless somebody else writes it."""
+        try:
+            place.lock(self._fd, self._path)
+            if not place.is_at(self._fd, self._part):
+                raise Refused(
+                    'busy',
+                    f'another process has written the manifest {self._path}',
+                    manifest=self._path,
+                )
+            os.ftruncate(self._fd, 0)
+        except BaseException:
+            os.close(self._fd)
+            raise
 
     def _add(self, piece: bytes) -> None:
         self._pieces.append(piece)
@@ -145,7 +163,7 @@ class Manifest:
                 manifest=path,
             ) from exc
         try:
-            self._lock()
+            place.lock(self._fd, path)
             self._data = self._map()
         except BaseException:
             os.close(self._fd)
@@ -203,16 +221,6 @@ class Manifest:
             else:
                 at, entry = _entry(data, at)
                 yield root, path, entry
-
-    def _lock(self) -> None:
-        try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as exc:
-            raise Refused(
-                'busy',
-                f'another process works with the manifest {self.path}',
-                manifest=self.path,
-            ) from exc
 
     def _map(self) -> mmap.mmap:
         size = os.fstat(self._fd).st_size

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files and their owners: change, take back. ``tree_look`` has the rest.
+"""Files and their owners: change, take back. ``look`` has the rest.
 
 File names in what comes in and goes out are text as ``os.fsdecode`` makes it.
 """
@@ -15,8 +15,39 @@ from osc_recover.agent.tree.args import Maps, Tell
 from osc_recover.agent.tree.look import scan, verify
 from osc_recover.agent.tree.manifest import Manifest
 from osc_recover.agent.tree.objects import Direction, bring
+from osc_recover.agent.tree.standing import room, show
 
-__all__ = ['change', 'scan', 'undo', 'verify']
+__all__ = ['change', 'prepare', 'room', 'scan', 'show', 'undo', 'verify']
+
+
+def prepare(args: Dict[str, Any], tell: Tell) -> Dict[str, Any]:
+    """Write the manifest of a change, and change nothing yet.
+
+    One that is there already stays as it is.
+
+    :param args: as for ``change``
+    :returns: ``manifest``, ``listed`` objects, ``left_out``, and how many
+        objects have a new number already (``taken``; null where the manifest
+        was there before)
+    :raises Refused: when anything is in the way; no manifest is there then
+    """
+    maps = tree_args.maps(args)
+    roots = tree_args.roots(args, writable=True)
+    path = manifest_place.place(args['manifest'])
+    made = listing.Listed()
+    known = os.path.lexists(path)
+    if not known:
+        pace = tree_args.pace(tell)
+        made = listing.write(args, maps, roots, path, pace)
+    with Manifest(path) as found:
+        _check(found, roots, maps)
+        count = found.count
+    return {
+        'manifest': path,
+        'listed': count,
+        'left_out': made.left_out,
+        'taken': None if known else made.taken,
+    }
 
 
 def change(args: Dict[str, Any], tell: Tell) -> Dict[str, Any]:
@@ -40,7 +71,7 @@ def change(args: Dict[str, Any], tell: Tell) -> Dict[str, Any]:
     pace = tree_args.pace(tell)
     continued = os.path.lexists(path)
     if not continued:
-        left_out = listing.write(args, maps, roots, path, pace)
+        left_out = listing.write(args, maps, roots, path, pace).left_out
     with Manifest(path) as found:
         _check(found, roots, maps)
         way = Direction(unsure=maps.overlap() if continued else Maps({}, {}))

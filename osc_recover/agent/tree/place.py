@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where manifests lie, and that there is room for one."""
 
+import fcntl
 import os
 import stat
 
@@ -9,13 +10,21 @@ from osc_recover.agent.errors import Refused
 FOLDER = '/var/lib/osc-recover'
 
 
+def path_of(name: str, folder: str = FOLDER) -> str:
+    """The absolute path of a manifest, whether there is one or not.
+
+    :param name: a file name, or an absolute path
+    """
+    return name if os.path.isabs(name) else os.path.join(folder, name)
+
+
 def place(name: str, folder: str = FOLDER) -> str:
     """The absolute path of a manifest, in a folder that only we may enter.
 
     :param name: a file name, or an absolute path
     :raises Refused: when others may write there, or it cannot be made
     """
-    path = name if os.path.isabs(name) else os.path.join(folder, name)
+    path = path_of(name, folder)
     folder = os.path.dirname(path)
     with Room(path):
         os.makedirs(folder, 0o700, exist_ok=True)
@@ -38,6 +47,30 @@ def sync_directory(path: str) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def lock(fd: int, path: str) -> None:
+    """Let nobody else work with a manifest while a descriptor is open.
+
+    :raises Refused: when somebody does
+    """
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as exc:
+        raise Refused(
+            'busy',
+            f'another process works with the manifest {path}',
+            manifest=path,
+        ) from exc
+
+
+def is_at(fd: int, path: str) -> bool:
+    """Whether a path still is the name of what a descriptor is open on."""
+    try:
+        there = os.lstat(path)
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(there, os.fstat(fd))
 
 
 class Room:
