@@ -63,6 +63,9 @@ WATCHING = {
     'nova GET /servers/detail': 'plain',
     'nova GET /servers/{id}': 'plain',
 }
+# A run goes by the lists of servers that its plan was made from, so that only
+# one that is resumed reads them again.
+AGAIN = 'nova GET /servers/detail'
 WRITES = {
     'nova POST /servers/{id}/action evacuate': 'plain',
     'nova POST /servers/{id}/action os-resetState': 'paused',
@@ -85,6 +88,11 @@ class Case:
     def spared(self):
         """Whether a recovery is planned without an answer of this kind."""
         return self.stage == 'plan' and self.kind.startswith(GAPS)
+
+    @property
+    def again(self):
+        """Whether only a run that is resumed makes such a call."""
+        return self.stage == 'run' and self.kind == AGAIN
 
     @property
     def acts(self):
@@ -124,19 +132,23 @@ class Trial:
     def run(self):
         case, line = self.case, self.line
         line.proxy.clear()
+        known = self.cut_off() if case.again else ''
         fault = line.proxy.inject(
             case.kind, case.what, stage=case.stage, times=case.times
         )
         options = ('--fence', '--many-down', '--timeout', '60')
         how = ('--reset-state', '--yes' if case.acts else '--dry-run')
-        done = line.recover('server', self.server, *options, *how)
+        if known:
+            done = line.recover('run', 'resume', known)
+        else:
+            done = line.recover('server', self.server, *options, *how)
         line.proxy.clear()
         self.after = line.state(self.server)
         problems = [] if fault.done else ['the fault struck nothing']
         problems += self.wrong(done)
-        begun = re.search(r'^run (\w+) on', done.stderr, re.M)
+        begun = known or run_of(done)
         if begun and done.status:
-            again = line.recover('run', 'resume', begun[1])
+            again = line.recover('run', 'resume', begun)
             self.after = line.state(self.server)
             problems += [f'resumed: {told}' for told in self.wrong(again)]
             if again.status:
@@ -146,6 +158,18 @@ class Trial:
         if problems:
             problems.append(done)
         self.problems = problems
+
+    def cut_off(self):
+        """A run of this server that came no further than its first write."""
+        self.line.proxy.inject(
+            'nova PUT /os-services/{id}', '503', stage='run', times=math.inf
+        )
+        done = self.line.recover(
+            'server', self.server, '--fence', '--many-down', '--yes'
+        )
+        self.line.proxy.clear()
+        assert done.status == 1, done
+        return run_of(done)
 
     def wrong(self, done):
         if 'Traceback' in done.stderr:
@@ -184,6 +208,11 @@ def play(line, case):
     if trial.after != trial.before:
         line.stock[case.sort].remove(server)
     return trial.problems
+
+
+def run_of(done):
+    begun = re.search(r'^run (\w+) on', done.stderr, re.M)
+    return begun[1] if begun else ''
 
 
 def rows_of(done):
