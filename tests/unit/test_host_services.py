@@ -98,7 +98,7 @@ class Slow:
     """A host whose systemd needs some time, and which is silent meanwhile."""
 
     def __init__(self, needs):
-        self.needs = needs
+        self.needs, self.done = needs, []
 
     def ask(self, host, operation, args, *, timeout):
         if args['seconds'] < self.needs:
@@ -107,6 +107,7 @@ class Slow:
             )
         if timeout < self.needs:
             raise errors.RequestTimedOut(host, operation, timeout)
+        self.done.append(operation)
         return {}
 
 
@@ -114,7 +115,9 @@ class Slow:
 def test_a_change_may_take_as_long_as_systemd_itself_waits(verb):
     # 90 s (DefaultTimeoutStopSec), and nova-compute before libvirt's.
     wanted = Wanted(('nova-compute.service',), ('nova_compute',))
-    Services(Slow(needs=170)).change('a', verb, wanted)
+    slow = Slow(needs=170)
+    Services(slow).change('a', verb, wanted)
+    assert slow.done == [f'units.{verb}', f'containers.{verb}']
 
 
 def test_nobody_is_dialled_for_the_setup_without_a_word_about_ssh():
