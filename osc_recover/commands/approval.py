@@ -20,6 +20,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_dry_run(parser: argparse.ArgumentParser) -> None:
+    """--dry-run, where planning itself writes nowhere."""
+    parser.add_argument(
+        '--dry-run',
+        action='store_true',
+        help='show and keep the plan; change nothing',
+    )
+
+
 def ask(run: Run, yes: bool) -> None:
     """Have a stored plan approved.
 

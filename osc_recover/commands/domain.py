@@ -5,7 +5,7 @@ import argparse
 import ipaddress
 
 from osc_recover import errors
-from osc_recover.commands import approval, base, host
+from osc_recover.commands import approval, base, carrier
 
 PARTS = ('listen', 'dhcp', 'filters', 'stale')
 
@@ -73,7 +73,7 @@ class CheckDomains(base.Lister):
             yield base.values(row)
 
 
-class RepairDomains(host.Carrier):
+class RepairDomains(carrier.Carrier):
     """Mend the domains of servers where libvirt keeps them
 
     Rewrites the address that consoles listen at and a DHCPSERVER that is left
@@ -98,11 +98,7 @@ class RepairDomains(host.Carrier):
         )
         _add_parts(parser)
         approval.add_options(parser)
-        parser.add_argument(
-            '--dry-run',
-            action='store_true',
-            help='show and keep the plan; change nothing',
-        )
+        approval.add_dry_run(parser)
         return parser
 
     def rows(self, parsed_args: argparse.Namespace) -> base.Rows:
@@ -123,13 +119,7 @@ class RepairDomains(host.Carrier):
             self.status = errors.REFUSED
             self.say('there is nothing to do; nothing was changed')
             return self.planned_rows(plan)
-        run = self.recover.store(plan)
-        if parsed_args.yes or parsed_args.dry_run:
-            self.tell(plan)
-        if parsed_args.dry_run:
-            return self.dry_run(run)
-        approval.ask(run, parsed_args.yes)
-        return self.carry_out(run)
+        return self.approved(plan, parsed_args)
 
 
 def _add_parts(parser: argparse.ArgumentParser) -> None:

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from osc_recover import errors
-from osc_recover.commands import approval, base, host
+from osc_recover.commands import approval, base, carrier, host
 
 _EVERY = 5.0  # seconds between two lines about a host
 
@@ -69,7 +69,7 @@ class CheckOwnership(base.Lister):
             yield tuple(told.values())
 
 
-class FixOwnership(host.Carrier):
+class FixOwnership(carrier.Carrier):
     """Give the accounts of hosts their numbers, and their files along
 
     Stops the services of a host that run, sees that no process is left under
@@ -97,7 +97,8 @@ class FixOwnership(host.Carrier):
             type=host.positive,
             help='hosts that are changed side by side',
         )
-        _add_approval(parser)
+        approval.add_options(parser)
+        approval.add_dry_run(parser)
         return parser
 
     def rows(self, parsed_args: argparse.Namespace) -> base.Rows:
@@ -123,7 +124,7 @@ class FixOwnership(host.Carrier):
         return (*users, *groups)
 
 
-class UndoOwnership(host.Carrier):
+class UndoOwnership(carrier.Carrier):
     """Take back what a run of ownership fix has changed
 
     Gives every file of the run's lists its former owner, mode, capabilities
@@ -139,7 +140,8 @@ class UndoOwnership(host.Carrier):
         """A run, and --yes."""
         parser = super().get_parser(prog_name)
         parser.add_argument('run', help='the run, or the beginning of its id')
-        _add_approval(parser)
+        approval.add_options(parser)
+        approval.add_dry_run(parser)
         return parser
 
     def rows(self, parsed_args: argparse.Namespace) -> base.Rows:
@@ -219,7 +221,7 @@ class Telling:
 
 
 def _carried(
-    command: host.Carrier, plan: Any, parsed_args: argparse.Namespace
+    command: carrier.Carrier, plan: Any, parsed_args: argparse.Namespace
 ) -> base.Rows:
     """Show a plan, have it approved, and carry it out."""
     if not plan.phases:
@@ -227,13 +229,7 @@ def _carried(
         command.status = 0 if fine else errors.REFUSED
         command.say('there is nothing to do; nothing was changed')
         return command.planned_rows(plan)
-    run = command.recover.store(plan)
-    if parsed_args.yes or parsed_args.dry_run:
-        command.tell(plan)
-    if parsed_args.dry_run:
-        return command.dry_run(run)
-    approval.ask(run, parsed_args.yes)
-    return command.carry_out(run)
+    return command.approved(plan, parsed_args)
 
 
 def _add_hosts(parser: argparse.ArgumentParser, number: str) -> None:
@@ -286,13 +282,4 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
         action='append',
         default=[],
         help='leave this folder or file system out (repeatable)',
-    )
-
-
-def _add_approval(parser: argparse.ArgumentParser) -> None:
-    approval.add_options(parser)
-    parser.add_argument(
-        '--dry-run',
-        action='store_true',
-        help='show and keep the plan; change nothing',
     )

@@ -3,11 +3,11 @@
 
 import argparse
 
-from osc_recover.commands import approval, base, host
+from osc_recover.commands import approval, base, carrier
 from osc_recover.plan import Plan
 
 
-class RecoverReturn(host.Carrier):
+class RecoverReturn(carrier.Carrier):
     """Put a repaired host back into service
 
     Checks that nothing of the recovery is still open (evacuation records,

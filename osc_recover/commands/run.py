@@ -6,7 +6,7 @@ import datetime
 from typing import Any
 
 from osc_recover import errors, outcome
-from osc_recover.commands import approval, base, host
+from osc_recover.commands import approval, base, carrier
 from osc_recover.runs import Run, State
 
 
@@ -78,7 +78,7 @@ class ShowRun(base.Lister):
             yield (step.name, step.verb, step.target, *told)
 
 
-class _Further(host.Carrier):
+class _Further(carrier.Carrier):
     """What start and resume have in common."""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:

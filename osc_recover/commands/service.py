@@ -4,7 +4,7 @@
 import argparse
 
 from osc_recover import errors
-from osc_recover.commands import approval, base, host
+from osc_recover.commands import approval, base, carrier
 
 
 class ListServices(base.Lister):
@@ -46,7 +46,7 @@ class ListServices(base.Lister):
             yield base.values(row)
 
 
-class _Change(host.Carrier):
+class _Change(carrier.Carrier):
     """What stop, start and restart have in common."""
 
     action = ''
@@ -63,11 +63,7 @@ class _Change(host.Carrier):
             'are never touched, as running guests need them',
         )
         approval.add_options(parser)
-        add(
-            '--dry-run',
-            action='store_true',
-            help='show and keep the plan; change nothing',
-        )
+        approval.add_dry_run(parser)
         return parser
 
     def rows(self, parsed_args: argparse.Namespace) -> base.Rows:
@@ -81,13 +77,7 @@ class _Change(host.Carrier):
             self.status = errors.REFUSED
             self.say('there is nothing to do; nothing was changed')
             return self.planned_rows(plan)
-        run = self.recover.store(plan)
-        if parsed_args.yes or parsed_args.dry_run:
-            self.tell(plan)
-        if parsed_args.dry_run:
-            return self.dry_run(run)
-        approval.ask(run, parsed_args.yes)
-        return self.carry_out(run)
+        return self.approved(plan, parsed_args)
 
 
 class StopServices(_Change):

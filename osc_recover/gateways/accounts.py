@@ -4,9 +4,9 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from osc_recover import errors, facts
+from osc_recover import facts
 from osc_recover.gateways.foreign import Foreign
-from osc_recover.gateways.hosts import Hosts, Outcome
+from osc_recover.gateways.hosts import Hosts, fact_of
 
 # What the kernel has for nobody is above.
 LAST = 65533
@@ -72,20 +72,10 @@ class Accounts:
             names, 'accounts.show', args, timeout=self._timeout
         )
         for host, outcome in asked:
-            yield host, _told(host, outcome)
-
-
-def _told(host: str, outcome: Outcome) -> facts.HostAccounts:
-    if isinstance(outcome, errors.HostError):
-        return facts.HostAccounts(
-            host, problem=outcome.sentence, way_out=outcome.way_out
-        )
-    try:
-        return accounts_from(host, outcome)
-    except errors.ApiError as exc:
-        return facts.HostAccounts(
-            host, problem=exc.sentence, way_out=exc.way_out
-        )
+            yield (
+                host,
+                fact_of(host, outcome, accounts_from, facts.HostAccounts),
+            )
 
 
 def accounts_from(host: str, data: Any) -> facts.HostAccounts:

@@ -4,9 +4,9 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from osc_recover import errors, facts
+from osc_recover import facts
 from osc_recover.gateways.foreign import Foreign
-from osc_recover.gateways.hosts import Hosts, Outcome
+from osc_recover.gateways.hosts import Hosts, fact_of
 
 TIMEOUT = 60.0
 
@@ -105,20 +105,9 @@ class Domains:
     ) -> tuple[T, ...]:
         asked = self._hosts.each(names, op, args, timeout=self._timeout)
         found = {
-            host: _told(host, outcome, read, kind) for host, outcome in asked
+            host: fact_of(host, outcome, read, kind) for host, outcome in asked
         }
         return tuple(found[name] for name in names)
-
-
-def _told(
-    host: str, outcome: Outcome, read: Callable[[str, Any], T], kind: type[T]
-) -> T:
-    try:
-        if isinstance(outcome, errors.HostError):
-            raise outcome
-        return read(host, outcome)
-    except (errors.HostError, errors.ApiError) as exc:
-        return kind(host, problem=exc.sentence, way_out=exc.way_out)
 
 
 def domains_from(host: str, data: Any) -> facts.HostDomains:

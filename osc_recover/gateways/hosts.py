@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent import futures
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from osc_recover import errors
 from osc_recover.gateways.ssh.dialer import Dialer
@@ -13,6 +13,7 @@ from osc_recover.gateways.ssh.keys import Passphrase
 from osc_recover.gateways.ssh.link import Link, Tell
 from osc_recover.settings import SshSettings
 
+T = TypeVar('T')
 Outcome = dict[str, Any] | errors.HostError
 
 
@@ -134,3 +135,22 @@ class Hosts:
             if closed:
                 link.close()
         return link
+
+
+def fact_of(
+    host: str,
+    outcome: Outcome,
+    read: Callable[[str, Any], T],
+    kind: Callable[..., T],
+) -> T:
+    """What a host answered, as a fact; or a fact that says why it did not.
+
+    :param read: makes the fact of host and answer
+    :param kind: makes one of host, ``problem`` and ``way_out``
+    """
+    try:
+        if isinstance(outcome, errors.HostError):
+            raise outcome
+        return read(host, outcome)
+    except (errors.HostError, errors.ApiError) as exc:
+        return kind(host, problem=exc.sentence, way_out=exc.way_out)

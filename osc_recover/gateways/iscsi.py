@@ -4,9 +4,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from osc_recover import errors, facts
+from osc_recover import facts
 from osc_recover.gateways.foreign import Foreign
-from osc_recover.gateways.hosts import Hosts, Outcome
+from osc_recover.gateways.hosts import Hosts, fact_of
 
 TIMEOUT = 30.0
 
@@ -30,18 +30,10 @@ class Sessions:
             names, 'sessions.list', {}, timeout=self._timeout
         )
         for host, outcome in asked:
-            yield host, _told(host, outcome)
-
-
-def _told(host: str, outcome: Outcome) -> facts.HostSessions:
-    try:
-        if isinstance(outcome, errors.HostError):
-            raise outcome
-        return sessions_from(host, outcome)
-    except (errors.HostError, errors.ApiError) as exc:
-        return facts.HostSessions(
-            host, problem=exc.sentence, way_out=exc.way_out
-        )
+            yield (
+                host,
+                fact_of(host, outcome, sessions_from, facts.HostSessions),
+            )
 
 
 def sessions_from(host: str, data: Any) -> facts.HostSessions:

@@ -6,7 +6,7 @@ from typing import Any
 
 from osc_recover import errors, facts
 from osc_recover.gateways.foreign import Foreign
-from osc_recover.gateways.hosts import Hosts, Outcome
+from osc_recover.gateways.hosts import Hosts, fact_of
 
 # A mount whose server is away keeps whoever looks at it waiting for good.
 TIMEOUT = 15.0
@@ -64,7 +64,10 @@ class Storage:
         self, names: Sequence[str], operation: str, args: dict[str, Any]
     ) -> Found:
         asked = self._hosts.each(names, operation, args, timeout=self._timeout)
-        found = {host: _told(host, outcome) for host, outcome in asked}
+        found = {
+            host: fact_of(host, outcome, storage_from, facts.HostStorage)
+            for host, outcome in asked
+        }
         return tuple(found[name] for name in names)
 
     def _each(
@@ -76,17 +79,6 @@ class Storage:
                 yield host, outcome
             else:
                 yield host, Foreign.of(host, f'its {operation}', outcome)
-
-
-def _told(host: str, outcome: Outcome) -> facts.HostStorage:
-    try:
-        if isinstance(outcome, errors.HostError):
-            raise outcome
-        return storage_from(host, outcome)
-    except (errors.HostError, errors.ApiError) as exc:
-        return facts.HostStorage(
-            host, problem=exc.sentence, way_out=exc.way_out
-        )
 
 
 def storage_from(host: str, data: Any) -> facts.HostStorage:

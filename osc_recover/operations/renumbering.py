@@ -5,8 +5,7 @@ To give them may be done twice without harm: each knows its old and new one.
 """
 
 import time
-from collections.abc import Callable, Collection, Sequence
-from typing import Any
+from collections.abc import Callable, Collection
 
 from osc_recover import errors
 from osc_recover.effects import Control, Looking, Result
@@ -87,15 +86,10 @@ class ChangeAccounts:
 
     def in_effect(self, step: Step, lost: bool = False) -> bool:
         """Whether the host resolves them to their new numbers."""
-        users, groups = step.args['users'], step.args['groups']
-        [found] = self._accounts.show(
-            [step.target],
-            [row['name'] for row in users],
-            [row['name'] for row in groups],
-        )
+        found = shown(self._accounts, step)
         if found.problem:
             raise errors.StepFailed(found.problem, found.way_out)
-        return not wrong_accounts(found, users, groups)
+        return not wrong_accounts(found, step)
 
     def apply(self, step: Step) -> Result:
         """Write the files of accounts, once."""
@@ -160,20 +154,26 @@ def keep_stopped(services: Services, step: Step) -> bool:
     return runs
 
 
-def wrong_accounts(
-    host: HostAccounts,
-    users: Sequence[dict[str, Any]],
-    groups: Sequence[dict[str, Any]],
-) -> list[str]:
+def shown(accounts: Accounts, step: Step) -> HostAccounts:
+    """The accounts of a step, as its host tells them now."""
+    [found] = accounts.show(
+        [step.target],
+        [row['name'] for row in step.args['users']],
+        [row['name'] for row in step.args['groups']],
+    )
+    return found
+
+
+def wrong_accounts(host: HostAccounts, step: Step) -> list[str]:
     """The accounts that do not have their new numbers, in words."""
     found = []
-    for row in users:
+    for row in step.args['users']:
         account = host.account('user', row['name'])
         now = (account.number, account.primary) if account else (None, None)
         for key, number in zip(('uid', 'gid'), now, strict=True):
             if key in row and number != row[key][1]:
                 found.append(f'{key} of user {row["name"]} is {number}')
-    for row in groups:
+    for row in step.args['groups']:
         account = host.account('group', row['name'])
         number = account.number if account else None
         if number != row['gid'][1]:

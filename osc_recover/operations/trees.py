@@ -15,7 +15,11 @@ from osc_recover.facts import Looked
 from osc_recover.gateways.accounts import Accounts
 from osc_recover.gateways.host_services import Services
 from osc_recover.gateways.trees import Ended, Trees, Walk
-from osc_recover.operations.renumbering import keep_stopped, wrong_accounts
+from osc_recover.operations.renumbering import (
+    keep_stopped,
+    shown,
+    wrong_accounts,
+)
 from osc_recover.plan import Step
 
 _TICK = 1.0
@@ -155,15 +159,10 @@ class Verify(Looking):
         )
 
     def _accounts_of(self, step: Step) -> list[str]:
-        users, groups = step.args['users'], step.args['groups']
-        [found] = self._accounts.show(
-            [step.target],
-            [row['name'] for row in users],
-            [row['name'] for row in groups],
+        found = shown(self._accounts, step)
+        return (
+            [found.problem] if found.problem else wrong_accounts(found, step)
         )
-        if found.problem:
-            return [found.problem]
-        return wrong_accounts(found, users, groups)
 
 
 class Progress:
