@@ -16,6 +16,8 @@ from osc_recover.settings import SshSettings
 T = TypeVar('T')
 Outcome = dict[str, Any] | errors.HostError
 
+_WAIT = 1.0  # seconds
+
 
 class Hosts:
     """Programs of ours on hosts, started when a host is first asked.
@@ -115,8 +117,14 @@ class Hosts:
         names = dict.fromkeys(hosts)
         try:
             asked = {pool.submit(ask, host): host for host in names}
-            for future in futures.as_completed(asked):
-                yield asked[future], future.result()
+            left = set(asked)
+            while left:
+                # A ^C just before a wait is seen only after it.
+                ended, left = futures.wait(
+                    left, _WAIT, futures.FIRST_COMPLETED
+                )
+                for future in ended:
+                    yield asked[future], future.result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 

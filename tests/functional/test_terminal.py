@@ -5,6 +5,7 @@ import fcntl
 import os
 import pty
 import re
+import socket
 import struct
 import subprocess
 import termios
@@ -188,3 +189,46 @@ def test_a_resume_finishes_and_evacuates_nothing_twice(
     records = [m['instance_uuid'] for m in clean.evacuations(HOST)]
     mine = [record for record in records if record in servers]
     assert sorted(mine) == sorted(servers)
+
+
+# Commands that ask hosts
+
+
+@pytest.fixture
+def silent(practice, tmp_path):
+    """A port that takes every call, and clouds.yaml with all hosts there.
+
+    Nobody gives up within the time that a test waits.
+    """
+    nothing = {'identity_file': '/nowhere', 'known_hosts': '/dev/null'}
+    with socket.create_server(('127.0.0.1', 0)) as port:
+        address, number = port.getsockname()
+        hosts = [
+            {'name': host, 'address': address, 'port': number}
+            for host in lab.HOSTS
+        ]
+        ssh = {**nothing, 'config_file': '/dev/null', 'connect_timeout': 1000}
+        yield port, lib.write_clouds(tmp_path, ssh=ssh, hosts=hosts)
+
+
+@pytest.mark.parametrize(
+    'words',
+    [
+        'domain check --host cmp2',
+        'ownership check',
+        'ownership fix cmp2 --uid nova=7000',
+        'ownership verify cmp2',
+        'service list cmp2',
+        'service restart cmp2',
+        'setup check',
+    ],
+)
+def test_a_host_that_is_silent_keeps_nobody_who_has_had_enough(silent, words):
+    port, clouds = silent
+    session = Session(clouds, *words.split())
+    with port.accept()[0]:
+        session.type(INTERRUPT)
+        done = session.end()
+    assert (done.status, done.rows) == (130, [])
+    assert done.stderr.count('nothing was changed') == 1
+    assert 'Traceback' not in done.stderr

@@ -47,6 +47,9 @@ class Dialer:
         self._keys = keys.Keys(passphrase)
         self._known = host_keys.KnownHosts()
         self._jumps = jumps.Jumps(self._connect)
+        self._lock = threading.Lock()
+        self._under_way: set[Any] = set()  # sockets
+        self._closed = False
 
     def start(self, host: str) -> link.Link:
         """Start our program on a host.
@@ -58,15 +61,33 @@ class Dialer:
         sudo = self._config.sudo(host)
         connection = self._connect(target)
         try:
-            stream = self._run(target, connection, sudo=sudo)
+            with self._ended_by_close(connection.transport.sock):
+                stream = self._run(target, connection, sudo=sudo)
         except BaseException:
             connection.close()
             raise
         return link.Link(link.Who(host, target.user, sudo), stream)
 
     def close(self) -> None:
-        """Close the connections to jump hosts."""
+        """End what is being dialled, and the connections to jump hosts."""
+        with self._lock:
+            self._closed = True
+            for sock in self._under_way:
+                sockets.shut(sock)
         self._jumps.close()
+
+    @contextlib.contextmanager
+    def _ended_by_close(self, sock: Any) -> Iterator[None]:
+        # Python waits for every thread before it exits, after a ^C, too.
+        with self._lock:
+            self._under_way.add(sock)
+            if self._closed:
+                sockets.shut(sock)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._under_way.discard(sock)
 
     def _run(
         self, target: Target, connection: Connection, *, sudo: bool
@@ -89,11 +110,12 @@ class Dialer:
             sock = sockets.dial(
                 target, self._timeout, self._jumps.through, closing
             )
-            with _told(target, 'key exchange', self._timeout):
-                transport = paramiko.Transport(sock)
-            closing.callback(transport.close)
-            self._exchange(target, transport)
-            self._log_in(target, transport)
+            with self._ended_by_close(sock):
+                with _told(target, 'key exchange', self._timeout):
+                    transport = paramiko.Transport(sock)
+                closing.callback(transport.close)
+                self._exchange(target, transport)
+                self._log_in(target, transport)
             transport.set_keepalive(_KEEPALIVE)
             return Connection(transport, closing.pop_all())
 

@@ -42,12 +42,12 @@ def dial(
     else:
         sock = _tcp(target, timeout)
     closing.callback(sock.close)
-    # Wakes whoever reads from it at once.
-    closing.callback(_shut, sock)
+    closing.callback(shut, sock)
     return sock
 
 
-def _shut(sock: Any) -> None:
+def shut(sock: Any) -> None:
+    """End what goes over a socket; whoever reads from it wakes at once."""
     with contextlib.suppress(OSError, EOFError):
         sock.shutdown(socket.SHUT_RDWR)
 

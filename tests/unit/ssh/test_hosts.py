@@ -255,3 +255,18 @@ def test_names_of_files_are_the_same_in_any_locale(tmp_path):
         with Hosts(server.settings()) as hosts:
             said = hosts.ask('cmp1', 'files', {}, timeout=60)
     assert (said['utf8'], said['encoding']) == (1, 'utf-8')
+
+
+def test_an_end_wakes_those_who_wait_for_a_silent_host(server):
+    with socket.create_server(('127.0.0.1', 0)) as silent:
+        dead = HostAddress('dead', *silent.getsockname())
+        # Longer than anybody waits for the answer below.
+        settings = server.settings(connect_timeout=1000.0)
+        hosts = Hosts(dataclasses.replace(settings, hosts=(dead,)))
+        answer = local_agent.in_thread(
+            lambda: list(hosts.each(['dead'], 'echo', ANSWER, timeout=60))
+        )
+        with silent.accept()[0]:
+            hosts.close()
+            [(host, error)] = answer()
+    assert (host, type(error)) == ('dead', errors.ConnectFailed)
