@@ -4,6 +4,9 @@
 import argparse
 import contextlib
 import dataclasses
+import functools
+import itertools
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,6 +18,8 @@ from osc_lib.command import command
 from osc_recover import errors, settings
 
 Rows = Iterable[Sequence[Any]]
+
+_NO_VALUE = re.compile(r'(--[^=]+=|-[^-=]=?)--')
 
 
 class Lister(command.Lister):
@@ -32,9 +37,15 @@ class Lister(command.Lister):
     status = 0
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        """A parser that leaves the examples of the help as they are."""
+        """A parser that leaves the examples of the help as they are.
+
+        It takes ``--`` for the value of no option: argparse of Python 3.11
+        makes an empty list of it.
+        """
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
         parser.formatter_class = argparse.RawDescriptionHelpFormatter
+        parse = functools.partial(_parsed, parser, parser.parse_args)
+        parser.parse_args = parse  # type: ignore[assignment,method-assign]
         return parser
 
     def run(self, parsed_args: argparse.Namespace) -> int:
@@ -114,6 +125,19 @@ class Lister(command.Lister):
             # What comes after this are the classes of an HTTP library.
             told = str(exc).partition(': HTTP')[0]
             raise errors.AuthFailed(told) from exc
+
+
+def _parsed(
+    parser: argparse.ArgumentParser,
+    parse: Callable[..., argparse.Namespace],
+    words: Sequence[str],
+    namespace: argparse.Namespace | None = None,
+) -> argparse.Namespace:
+    for word in itertools.takewhile(lambda word: word != '--', words):
+        if given := _NO_VALUE.fullmatch(word):
+            option = given[1].rstrip('=')
+            parser.error(f'argument {option}: -- is no value')
+    return parse(words, namespace)
 
 
 def _bounded(

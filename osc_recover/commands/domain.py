@@ -58,8 +58,6 @@ class CheckDomains(base.Lister):
 
     def rows(self, parsed_args: argparse.Namespace) -> base.Rows:
         """One row a finding, or a server without any."""
-        # argparse of Python 3.11 makes a list of nothing of --host=--.
-        parsed_args.host = [name or '--' for name in parsed_args.host]
         if not parsed_args.server and not parsed_args.host:
             raise errors.Refused(
                 'neither a server nor a host was named',

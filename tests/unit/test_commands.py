@@ -73,6 +73,33 @@ def test_every_command_has_a_row_for_an_error(name):
     assert 'use --fence' in ' '.join(row)
 
 
+def valued():
+    """A command line for each option of each command that has a value."""
+    for name, kind in COMMANDS.items():
+        actions = command(kind).get_parser(name)._actions
+        words = [a for a in actions if not a.option_strings]
+        for action in actions:
+            for option in action.option_strings if action.nargs != 0 else ():
+                yield name, option, [word.dest for word in words]
+
+
+@pytest.mark.parametrize('name, option, words', [*valued()])
+def test_two_dashes_are_the_value_of_no_option(name, option, words, capsys):
+    parser = command(COMMANDS[name]).get_parser(name)
+    with pytest.raises(SystemExit) as ended:
+        parser.parse_args([*words, f'{option}=--'])
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert f'argument {option}: -- is no value' in told
+    assert 'usage: ' in told
+
+
+def test_two_dashes_end_the_options_and_are_a_value_beside_another():
+    parser = command(COMMANDS['domain check']).get_parser('check')
+    found = parser.parse_args(['--host', 'a=--', '--', '--host=--'])
+    assert (found.host, found.server) == (['a=--'], ['--host=--'])
+
+
 @pytest.mark.parametrize('text', ['0', '-1', 'x', '1.5', ''])
 def test_numbers_of_options_are_positive(text):
     with pytest.raises((argparse.ArgumentTypeError, ValueError)):
