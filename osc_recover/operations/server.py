@@ -10,6 +10,7 @@ from osc_recover import errors
 from osc_recover.effects import Control, Result
 from osc_recover.facts import Migration, Server
 from osc_recover.gateways.compute import Compute
+from osc_recover.operations import ways_out
 from osc_recover.operations.look import Looks, deleted, find
 from osc_recover.operations.watch import Shared, Together, UnderWay
 from osc_recover.plan import Step
@@ -163,8 +164,7 @@ class Evacuate:
         return errors.StepFailed(
             f'the evacuation ended as {record.status} '
             f'(migration {record.id}): {why}',
-            'openstack recover run resume tries it again once the cause is '
-            'gone',
+            ways_out.of_failed(record, server),
         )
 
 

@@ -183,6 +183,26 @@ def test_a_failed_evacuation_tells_novas_own_reason(status):
     assert 'migration 8' in caught.value.sentence
 
 
+@pytest.mark.parametrize(
+    'status, vm_state, named',
+    [
+        ('failed', 'error', True),
+        ('failed', 'active', False),  # it did not fit there
+        ('error', 'error', False),  # no host was found
+    ],
+)
+def test_a_server_that_could_not_start_is_to_be_looked_at_on_hosts(
+    status, vm_state, named
+):
+    nova = Nova([(record(8, status),)], of_image(vm_state=vm_state))
+    with pytest.raises(errors.StepFailed) as caught:
+        evacuation(nova).follow(STEP, CONTROL)
+    way = caught.value.way_out
+    assert way.startswith('openstack recover run resume tries it again')
+    assert ('openstack recover domain check s1 ' in way) is named
+    assert ('on cmp-2 and on other hosts' in way) is named
+
+
 def test_only_the_newest_evacuation_counts():
     nova = Nova([(record(9, 'done'), record(8, 'error'))], of_image())
     assert evacuation(nova).follow(STEP, CONTROL).data['migration'] == 9

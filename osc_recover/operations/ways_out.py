@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is to be tried when a server could not be evacuated."""
+
+from osc_recover.facts import Migration, Server
+
+_AGAIN = 'openstack recover run resume tries it again once the cause is gone'
+
+
+def of_failed(record: Migration, server: Server) -> str:
+    """The way out of an evacuation that ended badly.
+
+    nova sets a server to error that its destination could not start, and
+    leaves one as it is that did not fit there (nova/compute/manager.py,
+    rebuild_instance).  What is in the way of a start is a matter of domains,
+    consoles and network filters, as the guide has it ("if problems persist").
+    """
+    if record.status == 'error':
+        return (
+            f'{_AGAIN}; if there is a host for it, and only the scheduler '
+            f'finds none: openstack recover server {server.id} --method '
+            'database, where its disks are on shared storage or volumes'
+        )
+    if record.status != 'failed' or server.vm_state != 'error':
+        return _AGAIN
+    return (
+        f'{_AGAIN}; if problems persist: openstack recover domain check '
+        f'{server.id} tells what keeps it from starting, or was left of it, '
+        f'on {record.destination or "its destination"} and on other hosts'
+    )
