@@ -8,6 +8,7 @@ first three and run this.  Read the diff: every line of it is a change in what
 operators' clouds will be told to do.
 """
 
+import dataclasses
 import json
 import pathlib
 import sys
@@ -15,16 +16,39 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from osc_recover import errors, facts, records
-from osc_recover.checks.request import OwnershipFix, Request, Return
+from osc_recover.checks.request import (
+    DomainRepair,
+    OwnershipFix,
+    Request,
+    Return,
+)
 from osc_recover.plan import Plan
 from osc_recover.procedures import ownership
+from osc_recover.procedures.domains import repair_domains
 from osc_recover.procedures.host import recover_host
 from osc_recover.procedures.returning import return_host
 
 PLANS = pathlib.Path(__file__).parent / 'plans'
 Procedure = Callable[[Any, Any], Plan]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Domains:
+    """What was seen of domains, and the filters that can be had, by host."""
+
+    seen: facts.DomainsSeen
+    filters: Mapping[str, Mapping[str, facts.NetworkFilter]]
+
+
 # Folder -> the classes of facts and request, and what makes the plan.
 PROCEDURES: Mapping[str, tuple[type, type, Procedure]] = {
+    'domain': (
+        Domains,
+        DomainRepair,
+        lambda found, request: repair_domains(
+            found.seen, found.filters, request
+        ),
+    ),
     'host': (facts.Situation, Request, recover_host),
     'ownership': (
         facts.Ownership,

@@ -108,15 +108,18 @@ NAMES = (
 )  # fmt: skip
 
 
-def program() -> bytes:
-    """The program as it is sent, with the operations above."""
+def program(more: str = '') -> bytes:
+    """The program as it is sent, with the operations above.
+
+    :param more: is done before the first operation
+    """
     content = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(payload.payload())) as sent:
         files = {name: sent.read(name) for name in sent.namelist()}
-    more = {name: f'extra:{name}' for name in NAMES}
+    extra = {name: f'extra:{name}' for name in NAMES}
     files['osc_recover/agent/extra.py'] = EXTRA.encode()
     files['osc_recover/agent/registry.py'] += (
-        f'\nOPERATIONS.update({more!r})\n'.encode()
+        f'\nOPERATIONS.update({extra!r})\n{more}'.encode()
     )
     with zipfile.ZipFile(content, 'w') as archive:
         for name, data in files.items():
@@ -173,9 +176,11 @@ class Process:
         self.errors.close()
 
 
-def start(python: str = sys.executable, env=None) -> Process:
+def start(
+    python: str = sys.executable, env=None, *, more: str = ''
+) -> Process:
     """Our program, as a host would start it."""
-    data = program()
+    data = program(more)
     argv = [python, '-I', '-c', payload.BOOT, str(len(data))]
     process = Process(argv, env)
     process.send(data)
