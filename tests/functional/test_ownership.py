@@ -19,6 +19,7 @@ from tests.cloud import paths as cloud_paths
 from tests.hosts import bed, paths
 from tests.practice import reached, recover
 from tests.unit import zoo
+from tests.unit.local_agent import wait_for
 from tests.unit.zoo import Zoo
 
 pytestmark = pytest.mark.functional
@@ -423,6 +424,23 @@ def test_a_host_that_reboots_in_the_middle_is_finished(cut, tmp_path):
     bed.power_on(TWO)
     cut.resume()
     whole(cut, tmp_path)
+
+
+def test_a_host_that_is_rebooted_in_order_is_finished(old, tmp_path):
+    tree = build(MANY)
+    going = Fix(old, tree)
+    try:
+        # It goes on for a while, so this begins before the files do.
+        wait_for('nova-compute runs on', lambda: active()[0] != 'active')
+        bed.reboot(TWO)
+        _, told = going.process.communicate(timeout=DEADLINE)
+    finally:
+        going.process.kill()
+        going.process.wait()
+    assert going.process.returncode == 1, told
+    assert not (all_moved(tree) and uid() == zoo.UIDS[zoo.NOVA])
+    going.resume()
+    whole(going, tmp_path)
 
 
 def test_a_host_that_is_cut_off_in_the_middle_is_finished(cut, tmp_path):
