@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Real commands of ours, without the second that each takes to be imported.
+
+For tests of very many commands; how a command starts is tested by others.
+"""
+
+import contextlib
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+
+from tests import practice as lib
+
+SHELL = str(pathlib.Path(__file__).with_name('quick_shell.py'))
+
+
+class Client:
+    """The process; commands run side by side, as often as they are asked."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self._path = str(folder / 'client')
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(self._path)
+            listening.listen()
+            words = [sys.executable, SHELL, str(listening.fileno())]
+            fds = [listening.fileno()]
+            self._process = subprocess.Popen(words, pass_fds=fds)
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def recover(
+        self, clouds: pathlib.Path, *words: str, timeout: float = 600
+    ) -> lib.Done:
+        """As ``tests.practice.recover`` does it.
+
+        :raises subprocess.TimeoutExpired: when it does not come to an end
+        """
+        argv = lib.command(*words)
+        with tempfile.TemporaryDirectory() as folder:
+            out, err = (os.path.join(folder, name) for name in 'oe')
+            task = {
+                'words': argv[1:],
+                'env': lib.environment(clouds),
+                'out': out,
+                'err': err,
+            }
+            status = self._status(task, argv, timeout)
+            told = [pathlib.Path(path).read_text() for path in (out, err)]
+        return lib.Done(status, *told)
+
+    def _status(self, task, argv, timeout):
+        with socket.socket(socket.AF_UNIX) as asked:
+            asked.settimeout(timeout)
+            asked.connect(self._path)
+            with asked.makefile('rw') as talk:
+                print(json.dumps(task), file=talk, flush=True)
+                command = int(talk.readline())
+                try:
+                    return int(talk.readline())
+                except TimeoutError:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(command, signal.SIGKILL)
+                    raise subprocess.TimeoutExpired(argv, timeout) from None
