@@ -26,8 +26,6 @@ from osc_recover.agent import compute, containers, errors, mounts, run
 Tell = Callable[[Dict[str, Any]], None]
 
 UUID = re.compile(r'[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}')
-_TOKEN = re.compile(r'[0-9a-f]{16}')
-_MARK = '.osc-recover-'
 _DEFAULT = '$state_path/instances'
 _CONTAINER = 'nova_compute'
 _SOME = 100
@@ -55,11 +53,11 @@ def look(args: Dict[str, Any], tell: Tell) -> Dict[str, Any]:
     :param args: ``servers``, their uuids
     :returns: ``path`` as nova-compute names it, ``backend`` (images_type);
         ``type``, ``source`` and ``class`` of the file system; ``servers``:
-        uuid -> ``files``, the names that begin with disk, and ``writable``,
-        whether nova's account may write to the directory
+        uuid -> ``files``, the names that begin with disk, ``writable``,
+        whether nova's account may write to the directory, and ``mark``
     :raises Refused: when there is no such directory, or no nova.conf
     """
-    wanted = [_checked(uuid, UUID) for uuid in args['servers']]
+    wanted = [_checked(uuid) for uuid in args['servers']]
     with _place() as place:
         return _seen(place, wanted, tell)
 
@@ -70,48 +68,6 @@ def every(args: Dict[str, Any], tell: Tell) -> Dict[str, Any]:
         with _account(place), _told(f'{place.name} cannot be listed'):
             names = _listed(place.folder, '.')
         return _seen(place, filter(UUID.fullmatch, names), tell)
-
-
-def mark(args: Dict[str, Any], tell: Tell) -> Dict[str, Any]:
-    """Make an empty file there, for other hosts to look for.
-
-    :returns: ``token``, of which its name is made
-    :raises Refused: when it cannot be made
-    """
-    token = os.urandom(8).hex()
-    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY
-    with _place() as place, _account(place):
-        with _told(f'no probe file can be made in {place.name}'):
-            made = os.open(_MARK + token, flags, 0o600, dir_fd=place.folder)
-            os.close(made)
-    return {'token': token}
-
-
-def marks(args: Dict[str, Any], tell: Tell) -> Dict[str, Any]:
-    """Which of such files are seen here.
-
-    :param args: ``tokens``
-    :returns: ``seen``, tokens
-    """
-    tokens = [_checked(token, _TOKEN) for token in args['tokens']]
-    with _place() as place, _account(place):
-        # By their names: a listing may come from a cache of the kernel's.
-        seen = [t for t in tokens if _exists(place.folder, _MARK + t)]
-    return {'seen': seen}
-
-
-def unmark(args: Dict[str, Any], tell: Tell) -> Dict[str, Any]:
-    """Remove those of such files that are here.
-
-    :param args: ``tokens``
-    """
-    tokens = [_checked(token, _TOKEN) for token in args['tokens']]
-    with _place() as place, _account(place):
-        with _told(f'a probe file stays in {place.name}'):
-            for token in tokens:
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(_MARK + token, dir_fd=place.folder)
-    return {}
 
 
 @contextlib.contextmanager
@@ -184,23 +140,40 @@ def _seen(place: Place, servers: Iterable[str], tell: Tell) -> Dict[str, Any]:
 
 def _server(place: Place, uuid: str) -> Optional[Dict[str, Any]]:
     folder = place.folder
-    with _account(place):
+    with _account(place), _told(f'{uuid} cannot be looked at'):
         if not _exists(folder, uuid):
             return None
         files: List[str] = []
+        mark = ''
         # What nova may not enter it does not see either.
         with contextlib.suppress(PermissionError):
             files = [n for n in _listed(folder, uuid) if n.startswith('disk')]
+            mark = _mark(folder, uuid, files)
         writable = os.access(uuid, os.W_OK, dir_fd=folder, effective_ids=True)
-        return {'files': files, 'writable': writable}
+        return {'files': files, 'writable': writable, 'mark': mark}
+
+
+def _mark(folder: int, uuid: str, files: Iterable[str]) -> str:
+    """What a directory and its disks have that no copy of them has.
+
+    Their inodes, and when the directory was last changed, which nobody can
+    set.  The disks' own times go on while a guest writes to them.
+
+    :returns: '' where they are not all on the file system of the servers
+    """
+    own = os.stat(uuid, dir_fd=folder)
+    several = [os.stat(f'{uuid}/{name}', dir_fd=folder) for name in files]
+    if {one.st_dev for one in (own, *several)} != {os.fstat(folder).st_dev}:
+        return ''
+    words = [own.st_ino, own.st_mtime_ns, own.st_ctime_ns]
+    return ' '.join(map(str, words + [one.st_ino for one in several]))
 
 
 def _exists(folder: int, name: str) -> bool:
-    with _told(f'{name} cannot be looked for'):
-        try:
-            os.stat(name, dir_fd=folder)
-        except FileNotFoundError:
-            return False
+    try:
+        os.stat(name, dir_fd=folder)
+    except FileNotFoundError:
+        return False
     return True
 
 
@@ -272,7 +245,7 @@ def parse_binds(said: str) -> Dict[str, str]:
         ) from exc
 
 
-def _checked(text: Any, pattern: 're.Pattern[str]') -> str:
-    if not isinstance(text, str) or not pattern.fullmatch(text):
+def _checked(text: Any) -> str:
+    if not isinstance(text, str) or not UUID.fullmatch(text):
         raise errors.Refused('bad-name', f'{text!r} is no name of ours')
     return text

@@ -21,7 +21,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_dry_run(parser: argparse.ArgumentParser) -> None:
-    """--dry-run, where planning itself writes nowhere."""
+    """--dry-run; planning itself writes nowhere."""
     parser.add_argument(
         '--dry-run',
         action='store_true',

@@ -111,12 +111,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         action='store_true',
         help='ask no host over SSH; what only they know stays unknown',
     )
-    parser.add_argument(
-        '--dry-run',
-        action='store_true',
-        help='show and keep the plan; send nothing that writes (hosts that '
-        'share storage make and remove an empty file, to see that they do)',
-    )
+    approval.add_dry_run(parser)
 
 
 def _add_scope(parser: argparse.ArgumentParser) -> None:

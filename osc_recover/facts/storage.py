@@ -9,12 +9,15 @@ class Folder:
     """The directory of a server on a host.
 
     ``files`` are the names in it that begin with disk; ``writable`` is
-    whether nova's account may write to it.
+    whether nova's account may write to it.  ``mark`` is made of what a copy
+    of it has not: inodes, and the time of its last change; '' where it is not
+    on the file system of the others.
     """
 
     server: str
     files: tuple[str, ...] = ()
     writable: bool = True
+    mark: str = ''
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -24,9 +27,9 @@ class HostStorage:
     ``path`` is nova-compute's own instances_path, ``backend`` its images_type;
     ``kind`` is the type of the file system, ``source`` what is mounted, and
     ``network`` whether other hosts may mount it too.  ``share`` is the first
-    of the hosts that see each other's probe files there, '' for a host that
-    nobody agrees with.  ``problem`` says why a host could not be asked; then
-    there is nothing else.
+    of the hosts that see the very same directory of a server there, '' for a
+    host of which that is not proven.  ``problem`` says why a host could not
+    be asked; then there is nothing else.
     """
 
     host: str

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where hosts keep the disks of servers, as facts."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from osc_recover import errors, facts
+from osc_recover import facts
 from osc_recover.gateways.foreign import Foreign
 from osc_recover.gateways.hosts import Hosts, fact_of
 
@@ -29,37 +29,6 @@ class Storage:
         """All servers that have a directory on these hosts."""
         return self._read(names, 'storage.every', {})
 
-    def mark(self, names: Sequence[str]) -> dict[str, str | errors.HostError]:
-        """Have hosts make a probe file each; what it is called by, or why not.
-
-        :raises errors.ApiError: for an answer that is not understood
-        """
-        asked = self._each(names, 'storage.mark', {})
-        return {
-            host: told.text('token') if isinstance(told, Foreign) else told
-            for host, told in asked
-        }
-
-    def seen(
-        self, names: Sequence[str], tokens: Iterable[str]
-    ) -> dict[str, tuple[str, ...] | errors.HostError]:
-        """Which of such files each host sees, or why it does not tell.
-
-        :raises errors.ApiError: for an answer that is not understood
-        """
-        args = {'tokens': list(tokens)}
-        asked = self._each(names, 'storage.marks', args)
-        return {
-            host: told.texts('seen') if isinstance(told, Foreign) else told
-            for host, told in asked
-        }
-
-    def unmark(self, names: Sequence[str], tokens: Iterable[str]) -> None:
-        """Have the hosts remove such files; one that stays does no harm."""
-        args = {'tokens': list(tokens)}
-        for _ in self._each(names, 'storage.unmark', args):
-            pass
-
     def _read(
         self, names: Sequence[str], operation: str, args: dict[str, Any]
     ) -> Found:
@@ -69,16 +38,6 @@ class Storage:
             for host, outcome in asked
         }
         return tuple(found[name] for name in names)
-
-    def _each(
-        self, names: Sequence[str], operation: str, args: dict[str, Any]
-    ) -> Iterator[tuple[str, Foreign | errors.HostError]]:
-        asked = self._hosts.each(names, operation, args, timeout=self._timeout)
-        for host, outcome in asked:
-            if isinstance(outcome, errors.HostError):
-                yield host, outcome
-            else:
-                yield host, Foreign.of(host, f'its {operation}', outcome)
 
 
 def storage_from(host: str, data: Any) -> facts.HostStorage:
@@ -95,7 +54,12 @@ def storage_from(host: str, data: Any) -> facts.HostStorage:
         source=record.text('source'),
         network=record.text('class') == 'network',
         folders=tuple(
-            facts.Folder(uuid, told.texts('files'), told.flag('writable'))
+            facts.Folder(
+                uuid,
+                told.texts('files'),
+                told.flag('writable'),
+                told.text('mark'),
+            )
             for uuid, told in record.members('servers')
         ),
     )

@@ -1,26 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """What hosts are asked for by recover host and recover return.
 
-These tests take the bed of this machine: one that is up goes down.  Two hosts
-share a directory as they would an NFS: it is mounted on both.
+These tests take the bed of this machine: one that is up goes down.
 """
 
 import contextlib
 import os
 import re
 import shutil
+import subprocess
 
 import pytest
 
 from tests.cloud import lab
-from tests.hosts import bed
+from tests.functional.network_disk import NetworkDisk
+from tests.hosts import bed, mounts
 from tests.practice import reached, recover, write_clouds
 
 pytestmark = pytest.mark.functional
 
 FAILED, ONE, TWO, OUTSIDE = 'cmp1', 'cmp2', 'cmp3', 'cmp4'
 NOVA = 64060  # as on the hosts
-SHARED = lab.state_dir() / 'shared/instances'
+LONG_AGO = 1_700_000_000_123_456_789
 GUEST = """
 <domain type='qemu'>
   <name>{name}</name><uuid>{uuid}</uuid>
@@ -60,28 +61,44 @@ def instances(host):
     return lab.state_dir() / 'hosts' / host / 'nova/instances'
 
 
+@pytest.fixture
+def network(tmp_path):
+    """A network file system, and a second one of the same name."""
+    with contextlib.ExitStack() as stack:
+        made = [NetworkDisk(tmp_path / f'disk-{n}') for n in range(2)]
+        for one in made:
+            stack.callback(one.end)
+        yield made
+
+
 @contextlib.contextmanager
-def mounted(*names):
-    """The shared directory where these hosts have their servers."""
-    remake(SHARED)
-    for host in names:
-        own = ['mount', '--bind', str(SHARED), str(instances(host))]
-        bed.run(host, own)
-    try:
+def mounted(**folders):
+    """Folders of this machine as the hosts' own for servers, by host."""
+    with contextlib.ExitStack() as stack:
+        for host, folder in folders.items():
+            mounts.mount(host, folder, instances(host))
+            stack.callback(bed.run, host, ['umount', str(instances(host))])
         yield
-    finally:
-        for host in names:
-            bed.run(host, ['umount', str(instances(host))])
-        shutil.rmtree(SHARED)
+
+
+@contextlib.contextmanager
+def shared(network, *names):
+    """A network file system on these hosts; yields how it is seen here."""
+    disk = network[0]
+    here = disk.mount('here')
+    os.chown(here, NOVA, NOVA)
+    with mounted(**{name: disk.mount(name) for name in names}):
+        yield here
 
 
 def disk(folder, server):
-    """The directory of a server, with its disk."""
+    """The directory of a server, with its disk, as it was made long ago."""
     own = folder / server
     own.mkdir()
     (own / 'disk').touch()
     for path in (own, own / 'disk'):
         os.chown(path, NOVA, NOVA)
+        os.utime(path, ns=(LONG_AGO, LONG_AGO))
     return own
 
 
@@ -115,21 +132,98 @@ def test_a_disk_that_is_on_no_destination_counts_as_lost(clouds):
     assert 'not on cmp2, cmp3' in row['Reason']
 
 
-def test_a_disk_that_all_destinations_share_is_shared(clouds, server):
-    with mounted(ONE, TWO):
-        disk(SHARED, server)
+def test_a_disk_that_all_destinations_share_is_shared(clouds, server, network):
+    with shared(network, ONE, TWO) as here:
+        folder = disk(here, server)
+        before = [path.stat() for path in (here, *files(folder))]
         row, done = rehearsed(clouds)
-        left = os.listdir(SHARED)
+        # Not even for a moment was anything written there.
+        assert before == [path.stat() for path in (here, *files(folder))]
     assert (done.status, row['Verdict']) == (0, 'evacuate')
     assert row['Kind'] == 'image, shared disk'
     assert 'cmp2, cmp3 can see its disk' in row['Reason']
-    # Nor is the probe file there.
-    assert left == [server]
 
 
-def test_a_directory_that_nova_may_not_write_to_is_told(clouds, server):
-    with mounted(ONE, TWO):
-        os.chown(disk(SHARED, server), NOVA + 1, NOVA + 1)
+def files(folder):
+    return folder, *sorted(folder.iterdir())
+
+
+def test_a_copy_on_a_file_system_of_the_same_name_is_not_shared(
+    clouds, server, network
+):
+    one, two = (disk.mount('here') for disk in network)
+    folder = disk(one, server)
+    subprocess.run(['rsync', '-a', str(folder), str(two)], check=True)
+    looks = [whole(path / server) for path in (one, two)]
+    assert looks[0] == looks[1]
+    folders = {
+        h: d.mount('x') for h, d in zip((ONE, TWO), network, strict=True)
+    }
+    with mounted(**folders):
+        row, done = rehearsed(clouds)
+    assert (done.status, row['Verdict']) == (3, 'data-loss')
+    assert 'whether on cmp2, cmp3 is not known' in row['Reason']
+
+
+def whole(folder):
+    """All of a folder that a copy can have."""
+    times = [path.stat() for path in files(folder)]
+    return [(s.st_mtime_ns, s.st_mode, s.st_uid, s.st_size) for s in times]
+
+
+@pytest.fixture
+def clones(tmp_path, server):
+    """Two local disks, the second copied from the first block by block."""
+    one, two = (tmp_path / name for name in ('one', 'two'))
+    image = f'{one}.image'
+    with contextlib.ExitStack() as stack:
+        run(['truncate', '--size=32M', image])
+        run(['mke2fs', '-q', '-t', 'ext4', image])
+        for folder in (one, two):
+            folder.mkdir()
+            run(['mount', '-o', 'loop', f'{folder}.image', str(folder)])
+            stack.callback(run, ['umount', '--lazy', str(folder)])
+            if folder == one:
+                disk(folder, server)
+                run(['sync', '--file-system', str(folder)])
+                shutil.copy(image, f'{two}.image')
+        yield {ONE: one, TWO: two}
+
+
+def run(argv):
+    subprocess.run(argv, check=True)
+
+
+def test_a_disk_that_was_copied_as_a_whole_is_not_shared(
+    clouds, clones, server
+):
+    looks = [(f / server).stat() for f in clones.values()]
+    assert looks[0].st_ino == looks[1].st_ino
+    assert looks[0].st_ctime_ns == looks[1].st_ctime_ns
+    with mounted(**clones):
+        row, done = rehearsed(clouds)
+    assert (done.status, row['Verdict']) == (3, 'data-loss')
+    assert 'whether on cmp2, cmp3 is not known' in row['Reason']
+
+
+def test_a_copy_on_storage_of_its_own_is_stale(clouds, server):
+    folder = disk(instances(ONE), server)
+    run(['cp', '-a', str(folder), str(instances(TWO))])
+    copy = instances(TWO) / server
+    try:
+        assert whole(folder) == whole(copy)
+        row, done = rehearsed(clouds)
+    finally:
+        shutil.rmtree(folder)
+        shutil.rmtree(copy)
+    assert (done.status, row['Verdict']) == (3, 'stale-directory')
+
+
+def test_a_directory_that_nova_may_not_write_to_is_told(
+    clouds, server, network
+):
+    with shared(network, ONE, TWO) as here:
+        os.chown(disk(here, server), NOVA + 1, NOVA + 1)
         row, _ = rehearsed(clouds)
     assert row['Verdict'] == 'data-loss'
     assert 'nova may not write to its directory' in row['Reason']
@@ -165,13 +259,13 @@ def test_a_stale_directory_is_refused_until_it_is_moved_away(
 
 
 def test_a_destination_that_cannot_be_asked_is_told(
-    clean, server, hosts, tmp_path
+    clean, server, hosts, tmp_path, network
 ):
     clouds = unsaid(tmp_path, hosts, shared_storage=True)
     clean.put_service(OUTSIDE, status='enabled')
     try:
-        with mounted(ONE, TWO):
-            disk(SHARED, server)
+        with shared(network, ONE, TWO) as here:
+            disk(here, server)
             row, done = rehearsed(clouds)
     finally:
         clean.put_service(OUTSIDE, status='disabled')
@@ -264,11 +358,13 @@ def test_a_host_that_cannot_be_asked_is_unknown(server, hosts, tmp_path):
 # Last, as it fails the host
 
 
-def test_servers_are_recovered_by_what_the_hosts_say(clouds, clean, server):
+def test_servers_are_recovered_by_what_the_hosts_say(
+    clouds, clean, server, network
+):
     for host in (FAILED, ONE, TWO):
         lab.knob(host, shared_storage=True)
-    with mounted(ONE, TWO):
-        disk(SHARED, server)
+    with shared(network, ONE, TWO) as here:
+        disk(here, server)
         lab.fail(FAILED)
         clean.until(
             lambda: clean.service(FAILED)['state'] == 'down', 'seen as down'

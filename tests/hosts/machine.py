@@ -170,7 +170,7 @@ def run(
         it failed
     """
     inside = ['-m', '-u', '-i', '-n', '-p', '-C', '-r', '-w']
-    whole = ['nsenter', '-t', str(_init(name)), *inside, '--', *command]
+    whole = ['nsenter', '-t', str(init(name)), *inside, '--', *command]
     done = calls.run(whole, feed, timeout, _ENVIRONMENT)
     if check:
         calls.checked(done, [f'{name}:', *command])
@@ -218,7 +218,7 @@ def _greets(address: str) -> bool:
     return False
 
 
-def _init(name: str) -> int:
+def init(name: str) -> int:
     """The pid 1 of a host, as this machine numbers it.
 
     :raises errors.BedError: when the host is off

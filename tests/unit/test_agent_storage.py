@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import subprocess
 
 import pytest
 
@@ -49,7 +50,11 @@ def test_a_server_is_told_with_its_disks(instances):
     server(instances, A, 'disk', 'disk.info', 'console.log')
     found = ask(storage.look, servers=[A, B])
     assert found['servers'] == {
-        A: {'files': ['disk', 'disk.info'], 'writable': True}
+        A: {
+            'files': ['disk', 'disk.info'],
+            'writable': True,
+            'mark': mark(instances),
+        }
     }
     assert found['path'] == str(instances)
     assert found['backend'] == 'default'
@@ -110,33 +115,77 @@ def test_novas_account_counts_and_not_roots(instances, tmp_path, monkeypatch):
     assert found[B]['files'] == ['disk']
     (instances / B).chmod(0o700)
     found = ask(storage.look, servers=[A, B])['servers']
-    assert found[B] == {'files': [], 'writable': False}
+    assert found[B] == {'files': [], 'writable': False, 'mark': ''}
     assert (os.geteuid(), os.getegid()) == (0, 0)
 
 
+def mark(place, uuid=A):
+    return ask(storage.look, servers=[uuid])['servers'][uuid]['mark']
+
+
+@pytest.fixture
+def another(tmp_path, monkeypatch):
+    """Have the directory of a second host looked at from now on."""
+    place = tmp_path / 'other/state/instances'
+
+    def look_there():
+        place.mkdir(parents=True, exist_ok=True)
+        settle(tmp_path / 'other', monkeypatch, '')
+        return place
+
+    return look_there
+
+
+@pytest.mark.parametrize('copy', [['cp', '-a'], ['rsync', '-a']])
+def test_no_copy_has_the_mark_of_a_directory(instances, another, copy):
+    folder = server(instances, A, 'disk')
+    os.utime(folder, ns=(7, 7))
+    own, told = mark(instances), folder.stat()
+    place = another()
+    subprocess.run([*copy, str(folder), str(place)], check=True)
+    made = (place / A).stat()
+    assert (made.st_mtime_ns, told.st_mtime_ns) == (7, 7)
+    assert mark(place) != own
+
+
+def test_a_copy_of_the_disk_alone_is_noticed(instances):
+    folder = server(instances, A, 'disk')
+    own, times = mark(instances), folder.stat()
+    disk = folder / 'disk'
+    disk.rename(folder / 'disk.x')
+    disk.touch()
+    (folder / 'disk.x').unlink()
+    os.utime(folder, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert mark(instances) != own
+
+
+def test_a_guest_that_writes_leaves_the_mark_as_it_is(instances):
+    folder = server(instances, A, 'disk')
+    own = mark(instances)
+    (folder / 'disk').write_bytes(b'written')
+    assert mark(instances) == own
+
+
 @root_only
-def test_a_probe_file_is_novas(instances, tmp_path, monkeypatch):
-    settle(tmp_path, monkeypatch, '', uid=NOVA)
-    os.chown(instances, NOVA, NOVA)
-    ask(storage.mark)
-    [made] = instances.iterdir()
-    assert (made.stat().st_uid, made.stat().st_size) == (NOVA, 0)
-
-
-def test_a_probe_file_is_seen_until_it_is_removed(instances):
-    token = ask(storage.mark)['token']
-    other = '0123456789abcdef'
-    assert ask(storage.marks, tokens=[other, token]) == {'seen': [token]}
-    ask(storage.unmark, tokens=[other, token])
-    assert ask(storage.marks, tokens=[token]) == {'seen': []}
-    assert list(instances.iterdir()) == []
+def test_a_directory_that_is_seen_elsewhere_has_its_mark(instances, another):
+    server(instances, A, 'disk')
+    own = mark(instances)
+    place = another()
+    with zoo.mounted('--bind', str(instances), at=place):
+        assert mark(place) == own
 
 
 @root_only
-def test_a_probe_file_that_cannot_be_made_is_said(instances):
-    with zoo.mounted('-t', 'tmpfs', '-o', 'ro', 'none', at=instances):
-        with pytest.raises(errors.Refused, match='Read-only file system'):
-            ask(storage.mark)
+@pytest.mark.parametrize('which', ['', 'disk'])
+def test_what_is_on_another_file_system_has_no_mark(instances, which):
+    folder = server(instances, A, 'disk')
+    if which:
+        (folder / which).unlink()
+        (folder / which).symlink_to('/dev/shm')
+        assert mark(instances) == ''
+    else:
+        with zoo.mounted('-t', 'tmpfs', 'none', at=folder):
+            assert mark(instances) == ''
 
 
 @pytest.mark.parametrize(
@@ -145,8 +194,6 @@ def test_a_probe_file_that_cannot_be_made_is_said(instances):
         (storage.look, {'servers': ['../../etc']}),
         (storage.look, {'servers': [A + '\n']}),
         (storage.look, {'servers': [7]}),
-        (storage.marks, {'tokens': ['../x']}),
-        (storage.unmark, {'tokens': ['', '0123456789abcdef/']}),
     ],
 )
 def test_a_name_that_is_not_ours_is_refused(instances, operation, args):
