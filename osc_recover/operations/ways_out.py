@@ -14,12 +14,6 @@ def of_failed(record: Migration, server: Server) -> str:
     rebuild_instance).  What is in the way of a start is a matter of domains,
     consoles and network filters, as the guide has it ("if problems persist").
     """
-    if record.status == 'error':
-        return (
-            f'{_AGAIN}; if there is a host for it, and only the scheduler '
-            f'finds none: openstack recover server {server.id} --method '
-            'database, where its disks are on shared storage or volumes'
-        )
     if record.status != 'failed' or server.vm_state != 'error':
         return _AGAIN
     return (
