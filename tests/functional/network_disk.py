@@ -6,6 +6,7 @@ machine's loopback, and gone with the folder that it is made in.
 """
 
 import contextlib
+import os
 import pathlib
 import signal
 import socket
@@ -58,6 +59,8 @@ class NetworkDisk:
         served.mkdir(parents=True)
         text = _SERVER.format(folder=served, port=self._port)
         self._start('server', text)
+        # A client that comes before fails every access until it tries again.
+        wait_for('glusterfs does not listen', self._answers)
 
     def mount(self, name: str) -> pathlib.Path:
         """Where a client of its own has mounted it."""
@@ -67,7 +70,8 @@ class NetworkDisk:
         more = (f'--fs-display-name={CALLED}', str(point))
         self._start(f'client-{name}', text, *more)
         self._mounted.append(point)
-        wait_for(f'{point} is not mounted', point.is_mount)
+        # Not Path.is_mount: it raises until the client has its server.
+        wait_for(f'{point} is not mounted', lambda: os.path.ismount(point))
         return point
 
     def end(self) -> None:
@@ -80,6 +84,10 @@ class NetworkDisk:
                 process.wait(10)
             process.kill()
             process.wait()
+
+    def _answers(self) -> bool:
+        with socket.socket() as asked:
+            return asked.connect_ex(('127.0.0.1', self._port)) == 0
 
     def _start(self, name: str, text: str, *more: str) -> None:
         volfile = self._folder / f'{name}.vol'

@@ -361,12 +361,21 @@ def test_of_a_host_strangers_are_told_and_a_stopped_libvirt_is_unknown(
     assert (refused.status, refused.rows[0]['Verdict']) == (3, 'unknown')
 
 
-@pytest.mark.parametrize('name', ['--', '$(reboot)', 'a\nb', 'no-such-server'])
-def test_names_that_are_none_fail_clearly(clouds, name):
+NO_NAMES = ['$(reboot)', 'a\nb', 'no-such-server']
+
+
+@pytest.mark.parametrize('name', ['--', *NO_NAMES])
+def test_servers_that_are_none_fail_clearly(clouds, name):
     words = ['domain', 'check', '-f', 'json']
     done = recover(clouds, *words, '--', name, json_rows=False)
     assert (done.status, done.rows[0]['State']) == (3, 'refused')
     assert 'there is no server' in done.rows[0]['Reason']
+
+
+# `--host=--` is a usage error, as for every option.
+@pytest.mark.parametrize('name', NO_NAMES)
+def test_hosts_that_are_none_fail_clearly(clouds, name):
+    words = ['domain', 'check', '-f', 'json']
     done = recover(clouds, *words, f'--host={name}', json_rows=False)
     assert (done.status, done.rows[0]['State']) == (3, 'refused')
     assert 'no compute service' in done.rows[0]['Reason']
