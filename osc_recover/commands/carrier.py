@@ -66,7 +66,7 @@ class Carrier(base.Lister):
 
         :raises errors.NotApproved: when it was not
         """
-        run = self.recover.store(plan)
+        run = self.recover.runs.store(plan)
         if parsed_args.yes or parsed_args.dry_run:
             self.tell(plan)
         if parsed_args.dry_run:

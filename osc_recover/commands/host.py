@@ -13,7 +13,7 @@ class _Recover(carrier.Carrier):
     def rows(self, parsed_args: argparse.Namespace) -> base.Rows:
         """Plan, and then as the options say."""
         self._note_version()
-        plan = self.recover.plan_host(self.request(parsed_args))
+        plan = self.recover.failed_hosts.plan(self.request(parsed_args))
         if not plan.phases:
             self.tell(plan)
             return self.nothing_to_do(plan)

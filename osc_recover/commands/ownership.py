@@ -146,7 +146,7 @@ class UndoOwnership(carrier.Carrier):
 
     def rows(self, parsed_args: argparse.Namespace) -> base.Rows:
         """Plan, approve, carry out."""
-        run = self.recover.run(parsed_args.run)
+        run = self.recover.runs.find(parsed_args.run)
         if run.plan.procedure != 'ownership':
             raise errors.Refused(
                 f'run {run.id} has changed no numbers: it is of '
@@ -154,7 +154,7 @@ class UndoOwnership(carrier.Carrier):
                 'openstack recover run list tells the procedure of each run',
                 'other-procedure',
             )
-        if self.recover.state(run) == 'running':
+        if self.recover.runs.state(run) == 'running':
             raise errors.HostLocked(' '.join(run.plan.hosts), f'run {run.id}')
         renumbering = self.recover.renumbering
         plan = renumbering.undo(run, renumbering.undoing(run))

@@ -36,10 +36,10 @@ class RecoverReturn(carrier.Carrier):
 
     def rows(self, parsed_args: argparse.Namespace) -> base.Rows:
         """Plan, approve, carry out."""
-        plan = self.recover.plan_return(parsed_args.host)
+        plan = self.recover.failed_hosts.plan_return(parsed_args.host)
         if not plan.phases:
             return self._nothing(plan)
-        run = self.recover.store(plan)
+        run = self.recover.runs.store(plan)
         self.tell(plan)
         if parsed_args.dry_run:
             return self.dry_run(run)
@@ -48,7 +48,7 @@ class RecoverReturn(carrier.Carrier):
 
     def _nothing(self, plan: Plan) -> base.Rows:
         self.tell(plan)
-        refusal = self.recover.return_refusal(plan)
+        refusal = self.recover.failed_hosts.return_refusal(plan)
         if refusal is None:
             self.say(f'{plan.hosts[0]} is up and in service: nothing to do')
         else:

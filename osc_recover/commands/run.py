@@ -37,7 +37,7 @@ class ListRuns(base.Lister):
                     _time(run.made),
                     run.plan.procedure,
                     ' '.join(run.plan.hosts),
-                    self.recover.state(run),
+                    self.recover.runs.state(run),
                     sum(verdict.act for verdict in run.plan.verdicts),
                     self._note(run),
                 )
@@ -65,9 +65,9 @@ class ShowRun(base.Lister):
 
     def rows(self, parsed_args: argparse.Namespace) -> base.Rows:
         """One row a step, in the order of the plan."""
-        run = self.recover.run(parsed_args.run)
+        run = self.recover.runs.find(parsed_args.run)
         last = outcome.newest(self.recover.journal.events(run.id))
-        self.say(f'run {run.id} is {self.recover.state(run)}')
+        self.say(f'run {run.id} is {self.recover.runs.state(run)}')
         for step in run.plan.steps():
             event = last.get(step.name)
             told = (
@@ -101,8 +101,8 @@ class StartRun(_Further):
 
     def rows(self, parsed_args: argparse.Namespace) -> base.Rows:
         """Check, approve, carry out."""
-        run = self.recover.run(parsed_args.run)
-        state = self.recover.state(run)
+        run = self.recover.runs.find(parsed_args.run)
+        state = self.recover.runs.state(run)
         if state != 'planned':
             raise errors.Refused(
                 f'run {run.id} was started already and is {state}',
@@ -143,8 +143,8 @@ class ResumeRun(_Further):
 
     def rows(self, parsed_args: argparse.Namespace) -> base.Rows:
         """Go on; the approval of the plan stands."""
-        run = self.recover.run(parsed_args.run)
-        state = self.recover.state(run)
+        run = self.recover.runs.find(parsed_args.run)
+        state = self.recover.runs.state(run)
         if state == 'planned':
             raise errors.Refused(
                 f'run {run.id} was never started',
@@ -191,7 +191,7 @@ class ReportRun(base.Lister):
 
     def rows(self, parsed_args: argparse.Namespace) -> base.Rows:
         """One row a server."""
-        run = self.recover.run(parsed_args.run)
+        run = self.recover.runs.find(parsed_args.run)
         events = self.recover.journal.events(run.id)
         told = outcome.times(run.plan, events)
         totals = [one.total for one in told if one.total is not None]
@@ -244,7 +244,7 @@ class SettleStep(base.Lister):
 
     def rows(self, parsed_args: argparse.Namespace) -> base.Rows:
         """Record the answer of the operator."""
-        run = self.recover.run(parsed_args.run)
+        run = self.recover.runs.find(parsed_args.run)
         step = parsed_args.step
         last = self.recover.journal.last(run.id, step)
         if run.plan.step(step) is None:
@@ -262,7 +262,7 @@ class SettleStep(base.Lister):
         return [(run.id, step, str(state), note)]
 
     def _settle(self, run: Any, step: str, done: bool) -> None:
-        if self.recover.state(run) == 'running':
+        if self.recover.runs.state(run) == 'running':
             raise errors.HostLocked(' '.join(run.plan.hosts), f'run {run.id}')
         self.recover.journal.record(
             run.id,
