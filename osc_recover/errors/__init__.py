@@ -15,8 +15,11 @@ from osc_recover.errors.cloud import ApiError as ApiError
 from osc_recover.errors.cloud import ApiRefused as ApiRefused
 from osc_recover.errors.cloud import ApiUnreachable as ApiUnreachable
 from osc_recover.errors.cloud import AuthFailed as AuthFailed
+from osc_recover.errors.cloud import ChangedMeanwhile as ChangedMeanwhile
 from osc_recover.errors.cloud import Forbidden as Forbidden
 from osc_recover.errors.cloud import Gone as Gone
+from osc_recover.errors.cloud import NoRoom as NoRoom
+from osc_recover.errors.cloud import StillUsed as StillUsed
 from osc_recover.errors.cloud import Unauthorized as Unauthorized
 from osc_recover.errors.cloud import Uncertain as Uncertain
 from osc_recover.errors.hosts import AgentCut as AgentCut

@@ -34,10 +34,14 @@ class ApiUnreachable(ApiError):
 
 @dataclasses.dataclass(eq=False)
 class ApiRefused(ApiError):
-    """An answer of the 400 kind: the request was not carried out."""
+    """An answer of the 400 kind: the request was not carried out.
+
+    ``kind`` is the service's own name for it, where it gives one.
+    """
 
     status: int = 400
     request_id: str = ''
+    kind: str = ''
 
     code: ClassVar[str] = 'api-refused'
 
@@ -68,6 +72,38 @@ class Unauthorized(ApiRefused):
 
     code: ClassVar[str] = 'unauthorized'
     hint: ClassVar[str] = 'check the credentials of the cloud in clouds.yaml'
+
+
+@dataclasses.dataclass(eq=False)
+class ChangedMeanwhile(ApiRefused):
+    """Somebody changed between our reading and our write what it is about."""
+
+    code: ClassVar[str] = 'changed-meanwhile'
+    hint: ClassVar[str] = (
+        'nothing was written; openstack recover run resume looks again'
+    )
+
+
+@dataclasses.dataclass(eq=False)
+class NoRoom(ApiRefused):
+    """placement has not so much left on the host."""
+
+    code: ClassVar[str] = 'no-room-there'
+    hint: ClassVar[str] = (
+        'nothing was written; free some room there, or plan again with '
+        '--target'
+    )
+
+
+@dataclasses.dataclass(eq=False)
+class StillUsed(ApiRefused):
+    """cinder deletes no attachment that nova uses, without a service token."""
+
+    code: ClassVar[str] = 'still-used'
+    hint: ClassVar[str] = (
+        'recover: service_auth in clouds.yaml gives cinder the service token '
+        'that it wants to see'
+    )
 
 
 @dataclasses.dataclass(eq=False)

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What was observed: frozen records, with nothing decided yet."""
 
+from osc_recover.facts.claims import Binding as Binding
+from osc_recover.facts.claims import BoundPort as BoundPort
+from osc_recover.facts.claims import Holdings as Holdings
+from osc_recover.facts.claims import VolumeAttachment as VolumeAttachment
 from osc_recover.facts.cloud import Agent as Agent
 from osc_recover.facts.cloud import Allocation as Allocation
 from osc_recover.facts.cloud import Attachment as Attachment

@@ -76,6 +76,35 @@ def policy(text: str) -> str:
     return ''
 
 
+def kind(text: str) -> str:
+    """The name that a service gives to what is wrong, or an empty text.
+
+    placement: {"errors": [{"code": …}]}; neutron: {"NeutronError": {"type":
+    …}}.
+
+    >>> kind('{"errors": [{"code": "placement.concurrent_update"}]}')
+    'placement.concurrent_update'
+    """
+    try:
+        data = json.loads(text)
+    except ValueError:
+        return ''
+    return next(_kinds(data), '')
+
+
+def _kinds(data: Any) -> Iterator[str]:
+    if isinstance(data, list):
+        for item in data:
+            yield from _kinds(item)
+    if not isinstance(data, dict):
+        return
+    for key in ('code', 'type'):
+        if isinstance(data.get(key), str):
+            yield data[key]
+    for value in data.values():
+        yield from _kinds(value)
+
+
 def never_sent(links: Iterable[BaseException]) -> bool:
     """Whether a failure proves that nothing of a request was sent.
 

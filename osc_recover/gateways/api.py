@@ -140,14 +140,17 @@ class Api:
         *,
         microversion: str | None = None,
         params: Params | None = None,
+        private: bool = False,
     ) -> dict[str, Any]:
         """Read one document; tried again when the service is out of reach.
 
+        :param private: the answer holds passwords, which no log may have
         :raises errors.ApiUnreachable: no usable answer, tries included
         :raises errors.ApiRefused: (Gone, Forbidden, Unauthorized) it said no
         :raises errors.AuthFailed: no token
         """
-        return self._get(self.endpoint + path, path, microversion, params)
+        url = self.endpoint + path
+        return self._get(url, path, microversion, params, private)
 
     def pages(
         self,
@@ -156,10 +159,12 @@ class Api:
         *,
         microversion: str | None = None,
         params: Params | None = None,
+        private: bool = False,
     ) -> Iterator[dict[str, Any]]:
         """Read a list, page after page, as the service links them.
 
         :param key: where the list is in each page
+        :param private: as for get()
         :raises errors.ApiError: as get(), and for pages that run in a circle
         """
         query: Params | None = dict(params or {})
@@ -170,7 +175,12 @@ class Api:
                     self.name, f'GET {path}', 'links to a page already read'
                 )
             seen.append(query)
-            page = self.get(path, microversion=microversion, params=query)
+            page = self.get(
+                path,
+                microversion=microversion,
+                params=query,
+                private=private,
+            )
             items = foreign.Foreign.of(self.name, f'GET {path}', page)
             found = items.objects(key)
             yield from (item.data for item in found)
@@ -182,11 +192,12 @@ class Api:
         path: str,
         microversion: str | None = None,
         params: Params | None = None,
+        private: bool = False,
     ) -> dict[str, Any]:
         request = f'GET {path}'
-        response = self._ask(url, request, microversion, params)
+        response = self._ask(url, request, microversion, params, private)
         if response.status_code == 401:
-            response = self._ask(url, request, microversion, params)
+            response = self._ask(url, request, microversion, params, private)
         self._check(response, request, sent_once=False)
         return self._body(response, request, sent_once=False)
 
@@ -196,12 +207,14 @@ class Api:
         request: str,
         microversion: str | None,
         params: Params | None,
+        private: bool,
     ) -> Any:
         return self._send(
             url,
             'GET',
             request,
             sent_once=False,
+            log=not private,
             microversion=microversion,
             params=dict(params or {}),
             connect_retries=RETRIES,
@@ -221,9 +234,11 @@ class Api:
         *,
         microversion: str | None = None,
         headers: Mapping[str, str] | None = None,
+        private: bool = False,
     ) -> Reply:
         """Send one request, once, and say for certain what is certain.
 
+        :param private: one of the bodies holds passwords
         :raises errors.ApiUnreachable: nothing was sent
         :raises errors.ApiRefused: (Gone, Forbidden, Unauthorized) it said no
         :raises errors.Uncertain: it may or may not have happened
@@ -237,6 +252,7 @@ class Api:
             sent_once=True,
             microversion=microversion,
             headers=dict(headers or {}),
+            log=not private,
             json=body,
             redirect=False,
             connect_retries=0,
@@ -308,6 +324,7 @@ class Api:
                 problem=_refused(status, text),
                 status=status,
                 request_id=number,
+                kind=answers.kind(response.text),
             )
         kind = errors.Uncertain if sent_once else errors.ApiUnreachable
         problem = f'{status} {text}' + (f' ({number})' if number else '')

@@ -130,6 +130,24 @@ KNOWN = [
         3,
     ),
     (
+        errors.ChangedMeanwhile('neutron', 'PUT /ports/1', '412 no'),
+        'neutron: PUT /ports/1: 412 no',
+        'openstack recover run resume',
+        3,
+    ),
+    (
+        errors.NoRoom('placement', 'PUT /allocations/1', '409 full'),
+        'placement: PUT /allocations/1: 409 full',
+        'plan again with --target',
+        3,
+    ),
+    (
+        errors.StillUsed('cinder', 'DELETE /attachments/1', '409 in use'),
+        'cinder: DELETE /attachments/1: 409 in use',
+        'recover: service_auth',
+        3,
+    ),
+    (
         errors.Uncertain('nova', 'POST /x', 'cut off'),
         'nova: POST /x: cut off',
         'looks for its traces',
