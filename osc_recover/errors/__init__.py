@@ -47,6 +47,9 @@ from osc_recover.errors.journal import JournalUnusable as JournalUnusable
 from osc_recover.errors.journal import UnknownRun as UnknownRun
 from osc_recover.errors.journal import UnknownStep as UnknownStep
 from osc_recover.errors.journal import WrongCloud as WrongCloud
+from osc_recover.errors.moving import AlreadyStarted as AlreadyStarted
+from osc_recover.errors.moving import RowGone as RowGone
+from osc_recover.errors.moving import RowsDiffer as RowsDiffer
 from osc_recover.errors.refusals import BadSettings as BadSettings
 from osc_recover.errors.refusals import FactsMoved as FactsMoved
 from osc_recover.errors.refusals import HostLocked as HostLocked

@@ -34,6 +34,14 @@ from osc_recover.facts.hosts import Account as Account
 from osc_recover.facts.hosts import HostAccounts as HostAccounts
 from osc_recover.facts.hosts import HostService as HostService
 from osc_recover.facts.hosts import HostServices as HostServices
+from osc_recover.facts.moving import BlockDevice as BlockDevice
+from osc_recover.facts.moving import Claim as Claim
+from osc_recover.facts.moving import ComputeRow as ComputeRow
+from osc_recover.facts.moving import Destination as Destination
+from osc_recover.facts.moving import EvacuationRow as EvacuationRow
+from osc_recover.facts.moving import Movable as Movable
+from osc_recover.facts.moving import Move as Move
+from osc_recover.facts.moving import ServerRow as ServerRow
 from osc_recover.facts.ownership import HostFiles as HostFiles
 from osc_recover.facts.ownership import Leftover as Leftover
 from osc_recover.facts.ownership import Looked as Looked

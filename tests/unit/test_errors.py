@@ -323,6 +323,26 @@ KNOWN = [
         1,
     ),
     (
+        errors.RowsDiffer('id-1', 'instances', 'host', 'cmp1', None),
+        "server id-1: instances.host is NULL, not 'cmp1': somebody has moved "
+        'it meanwhile',
+        'make a new plan',
+        1,
+    ),
+    (
+        errors.RowGone('id-1', 'instances'),
+        'server id-1: its row of instances is gone: somebody has deleted it',
+        'openstack server show id-1',
+        1,
+    ),
+    (
+        errors.AlreadyStarted('id-1', 'cmp2', 'active'),
+        'server id-1 is active on cmp2: it has been started since it was '
+        'moved, and is not moved back',
+        'openstack server migrate id-1',
+        1,
+    ),
+    (
         errors.StepFailed('no valid host'),
         'no valid host',
         'openstack recover run resume',
