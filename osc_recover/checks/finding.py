@@ -2,9 +2,33 @@
 """One thing that was found about a cloud, a host or a server."""
 
 import dataclasses
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 Weight = Literal['refuse', 'warn', 'note']
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Subject:
+    """What a finding is about, where that may be anything.
+
+    ``since`` is when it was last changed, as its own service says; ``hosts``
+    are those that have to do with it.
+    """
+
+    kind: str  # server, port, volume, attachment, migration, consumer, domain
+    id: str
+    name: str = ''
+    hosts: tuple[str, ...] = ()
+    since: str = ''
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Remedy:
+    """The step that mends what was found: its verb, and its arguments."""
+
+    verb: str
+    args: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -15,6 +39,8 @@ class Finding:
     ``weight``: 'refuse' stops everything, or leaves this server alone;
     'warn' and 'note' are only said.  ``flag`` is the option that overrides a
     refusal, '' where there is none.  ``loss`` is what is lost by going on.
+    A finding of an audit has a ``subject``, and a ``remedy`` where we can
+    mend it ourselves without harm.
     """
 
     code: str
@@ -25,6 +51,8 @@ class Finding:
     weight: Weight
     flag: str = ''
     loss: str = ''
+    subject: Subject | None = None
+    remedy: Remedy | None = None
 
     @property
     def text(self) -> str:
@@ -61,3 +89,17 @@ def warn(
 def note(what: str, evidence: str = '', loss: str = '') -> Finding:
     """A finding that is only said."""
     return Finding('', '', what, evidence, '', 'note', '', loss)
+
+
+def found(
+    subject: Subject,
+    what: str,
+    way_out: str,
+    evidence: str = '',
+    remedy: Remedy | None = None,
+) -> Finding:
+    """A finding of an audit."""
+    return Finding(
+        '', subject.id, what, evidence, way_out, 'warn',
+        subject=subject, remedy=remedy,
+    )  # fmt: skip

@@ -10,6 +10,7 @@ server  one server of a failed host
 fleet   the servers that would be acted on, in order: what one takes is gone
         for the next
 return  a host that returns; its request is a Return, and there is no view
+audit   everything: its view is of the whole cloud, and there is no request
 
 The order of registration is the order of the findings, and so decides which
 of several refusals gives a server its code.
@@ -21,7 +22,7 @@ from typing import Any, Literal, TypeVar
 
 from osc_recover.checks.finding import Finding
 
-Scope = Literal['cloud', 'host', 'server', 'fleet', 'return']
+Scope = Literal['cloud', 'host', 'server', 'fleet', 'return', 'audit']
 Found = Finding | Iterable[Finding] | None
 F = TypeVar('F', bound=Callable[..., Found])
 

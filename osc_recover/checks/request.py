@@ -119,3 +119,16 @@ class DomainRepair:
     reference: str = ''
     recreate_filters: bool = False
     workers: int = 32
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class AuditFix:
+    """``recover audit --fix``: these codes, on one host or everywhere ('').
+
+    ``min_age``: seconds that a record must have been unchanged.
+    """
+
+    codes: tuple[str, ...]
+    host: str = ''
+    min_age: int = 600
+    workers: int = 32

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is inconsistent between nova, placement, neutron, cinder and hosts.
+
+Importing the package registers every check, the most serious first.
+"""
+
+from collections.abc import Collection, Mapping
+
+from osc_recover.checks import registry
+from osc_recover.checks.audit.view import MIN_AGE, AuditView
+from osc_recover.checks.finding import Finding
+from osc_recover.facts.audit import Everything
+
+# isort: off
+from osc_recover.checks.audit import guests as guests
+from osc_recover.checks.audit import migrations as migrations
+from osc_recover.checks.audit import volumes as volumes
+from osc_recover.checks.audit import attachments as attachments
+from osc_recover.checks.audit import servers as servers
+from osc_recover.checks.audit import ports as ports
+from osc_recover.checks.audit import allocations as allocations
+# isort: on
+
+# What --fix mends, and what that changes.
+FIXES: Mapping[str, str] = {
+    'double-allocation': 'room that a server holds where it is not is given '
+    'back',
+    'orphan-allocation': 'room that nobody holds is given back',
+    'port-elsewhere': 'a port is bound where its server is',
+    'port-unbound': 'a port is bound where its server is',
+    'attachment-of-nobody': 'an attachment of a deleted server is deleted',
+    'attachment-reserved': 'a reservation that nova does not know is deleted',
+    'volume-wedged': 'a volume is made in-use or available again',
+    'wedged-task': 'a task state is taken away; the state stays as it is',
+}
+
+
+def codes() -> tuple[str, ...]:
+    """Every code that an audit may find, the most serious first."""
+    return tuple(check.code for check in registry.of('audit'))
+
+
+def findings(seen: Everything, min_age: int = MIN_AGE) -> list[Finding]:
+    """All that is inconsistent, the most serious first."""
+    view = AuditView(seen, min_age)
+    return [f for check in registry.of('audit') for f in check.findings(view)]
+
+
+def confirmed(
+    first: Collection[Finding], second: Collection[Finding]
+) -> list[Finding]:
+    """What was found twice, as it was the second time.
+
+    Lists are not read at one moment: what changes between two of them looks
+    inconsistent once, and not in the same way again.
+    """
+    known = {_same(finding) for finding in first}
+    return [finding for finding in second if _same(finding) in known]
+
+
+def _same(finding: Finding) -> tuple[str, str, str]:
+    # Not the evidence: ages go on.
+    return finding.code, finding.about, finding.what
+
+
+def on_host(found: Collection[Finding], host: str) -> list[Finding]:
+    """Those that have to do with a host."""
+    return [f for f in found if f.subject and host in f.subject.hosts]

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Do nova and cinder agree about which volume is whose?
+
+The lists tell pairs of server and volume; which of several attachments of a
+pair nova means, they do not.
+"""
+
+from collections.abc import Iterator
+
+from osc_recover.checks.audit.view import (
+    AuditView,
+    server_subject,
+    volume_subject,
+)
+from osc_recover.checks.finding import Finding, Remedy, found
+from osc_recover.checks.registry import check
+from osc_recover.facts import Server
+from osc_recover.facts.audit import ListedVolume
+
+# cinder sets these for a moment while something is attached or detached.
+WEDGED = ('reserved', 'attaching', 'detaching')
+_NO_HOST_YET = ('creating', 'error', 'deleting', 'error_deleting')
+_REBOOTED = (
+    'do not reboot it: from 2023.2 a reboot drops such mappings, that of the '
+    'root disk included (nova/compute/manager.py, _delete_dangling_bdms)'
+)
+
+
+@check('rootless', 'audit')
+def rootless(view: AuditView) -> Iterator[Finding]:
+    """It boots from a volume, and nova has dropped the mapping of it."""
+    for server in view.seen.servers:
+        if (
+            server.image is None
+            and not server.volumes
+            and _rests(view, server)
+        ):
+            yield found(
+                server_subject(server),
+                'it boots from a volume, and nova has no volume of it any '
+                'more',
+                'do not delete its volumes, nor start it: its root mapping '
+                'is to be brought back first (openstack volume list '
+                '--all-projects has them, and block_device_mapping of nova '
+                'which they were)',
+                view.since('nova', server.updated),
+            )
+
+
+@check('volume-gone', 'audit')
+def volume_gone(view: AuditView) -> Iterator[Finding]:
+    """nova gives a server a volume that cinder does not have."""
+    if not view.told('volumes'):
+        return
+    for server in view.seen.servers:
+        lost = [v for v in server.volumes if v not in view.volumes]
+        if lost and _rests(view, server):
+            yield found(
+                server_subject(server),
+                f'cinder does not know its volume {", ".join(lost)}',
+                f'{_REBOOTED}; see whether cinder has lost it (a database '
+                'restored from an old backup?)',
+                view.since('nova', server.updated),
+            )
+
+
+@check('attachment-missing', 'audit')
+def attachment_missing(view: AuditView) -> Iterator[Finding]:
+    """nova gives a server a volume that cinder has not attached to it."""
+    if not view.told('volumes', 'attachments'):
+        return
+    for server in view.seen.servers:
+        lost = [v for v in server.volumes if _unattached(view, server, v)]
+        if lost and _rests(view, server):
+            yield found(
+                server_subject(server),
+                f'cinder has not attached its volume {", ".join(lost)} to it',
+                f'{_REBOOTED}; attach it anew first: nova-manage '
+                f'volume_attachment refresh {server.id} {lost[0]} <connector>',
+                '; '.join(_status(view, volume) for volume in lost),
+            )
+
+
+@check('volume-wedged', 'audit')
+def volume_wedged(view: AuditView) -> Iterator[Finding]:
+    """A volume in a status that lasts for a moment, since long.
+
+    Attachments that are in the way are findings of their own.
+    """
+    if not view.told('attachments'):
+        return
+    for volume in view.seen.volumes:
+        if volume.status not in WEDGED:
+            continue
+        if view.young('cinder', volume.updated_at):
+            continue
+        yield from _wedged(view, volume)
+
+
+@check('volume-unknown-host', 'audit')
+def volume_unknown_host(view: AuditView) -> Iterator[Finding]:
+    """No cinder-volume works for it: nothing can be done with it."""
+    if not view.told('cinder services') or not view.seen.storage:
+        return
+    known = {
+        service.host
+        for service in view.seen.storage
+        if service.binary == 'cinder-volume'
+    }
+    for volume in view.seen.volumes:
+        place = volume.host.partition('#')[0]
+        if volume.status in _NO_HOST_YET or not place or place in known:
+            continue
+        yield found(
+            volume_subject(volume),
+            f'its host {place} is that of no cinder-volume service',
+            'cinder-manage volume update_host --currenthost '
+            f'{volume.host} --newhost <host@backend#pool>, when another one '
+            'serves the same storage',
+        )
+
+
+def _rests(view: AuditView, server: Server) -> bool:
+    return server.launched and view.steady(server)
+
+
+def _unattached(view: AuditView, server: Server, volume: str) -> bool:
+    """Whether cinder has the volume, and none that gives it to the server."""
+    known = view.volumes.get(volume)
+    if known is None or view.young('cinder', known.updated_at):
+        return False
+    return all(a.server != server.id for a in view.attachments[volume])
+
+
+def _status(view: AuditView, volume: str) -> str:
+    known = view.volumes[volume]
+    since = view.since('cinder', known.updated_at)
+    return f'volume {volume} is {known.status}' + (
+        f', {since}' if since else ''
+    )
+
+
+def _wedged(view: AuditView, volume: ListedVolume) -> Iterator[Finding]:
+    attached = view.attachments[volume.id]
+    users = view.users[volume.id]
+    if any(not view.steady(user) for user in users):
+        return
+    # One without a server is cinder's own, or of an image that is made.
+    if any(not one.server for one in attached):
+        return
+    if volume.status == 'detaching' and users:
+        if {a.status for a in attached} == {'attached'}:
+            yield _stuck(
+                view, volume, 'nova has it attached still', 'in-use',
+                [user.id for user in users],
+            )  # fmt: skip
+        return
+    if not attached and not users:
+        yield _stuck(
+            view, volume, 'no server and no attachment has to do with it',
+            'available', [],
+        )  # fmt: skip
+
+
+def _stuck(
+    view: AuditView,
+    volume: ListedVolume,
+    why: str,
+    to: str,
+    servers: list[str],
+) -> Finding:
+    return found(
+        volume_subject(volume),
+        f'it is {volume.status}, and {why}',
+        f'openstack recover audit --fix volume-wedged makes it {to} again',
+        view.since('cinder', volume.updated_at),
+        Remedy(
+            'volume.settle',
+            {'was': volume.status, 'to': to, 'servers': sorted(servers)},
+        ),
+    )
