@@ -19,6 +19,7 @@ _WORDS = {
     'return': (RETURNED, CHECKED),
     'service': (DONE, LEFT),
     'domain': (DONE, LEFT),
+    'instance': (DONE, LEFT),
     'ownership': (DONE, LEFT),
     'ownership-undo': (DONE, LEFT),
 }

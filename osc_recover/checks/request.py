@@ -132,3 +132,18 @@ class AuditFix:
     host: str = ''
     min_age: int = 600
     workers: int = 32
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class InstanceChange:
+    """``recover instance set``.
+
+    ``server`` is an ID.  Empty, or None for the power state, is what stays
+    as it is; ``task_state`` is otherwise 'none'.
+    """
+
+    server: str
+    vm_state: str = ''
+    power_state: int | None = None
+    task_state: str = ''
+    workers: int = 1

@@ -34,6 +34,15 @@ from osc_recover.facts.hosts import Account as Account
 from osc_recover.facts.hosts import HostAccounts as HostAccounts
 from osc_recover.facts.hosts import HostService as HostService
 from osc_recover.facts.hosts import HostServices as HostServices
+from osc_recover.facts.instances import CellGap as CellGap
+from osc_recover.facts.instances import Found as Found
+from osc_recover.facts.instances import HostSeen as HostSeen
+from osc_recover.facts.instances import InstanceRow as InstanceRow
+from osc_recover.facts.instances import InstanceSeen as InstanceSeen
+from osc_recover.facts.instances import InstanceStanding as InstanceStanding
+from osc_recover.facts.instances import MappedVolume as MappedVolume
+from osc_recover.facts.instances import Placed as Placed
+from osc_recover.facts.instances import Reading as Reading
 from osc_recover.facts.moving import BlockDevice as BlockDevice
 from osc_recover.facts.moving import Claim as Claim
 from osc_recover.facts.moving import ComputeRow as ComputeRow

@@ -18,6 +18,7 @@ from typing import Any
 from osc_recover import errors, facts, records
 from osc_recover.checks.request import (
     DomainRepair,
+    InstanceChange,
     OwnershipFix,
     Request,
     Return,
@@ -26,6 +27,7 @@ from osc_recover.plan import Plan
 from osc_recover.procedures import ownership
 from osc_recover.procedures.domains import repair_domains
 from osc_recover.procedures.host import recover_host
+from osc_recover.procedures.instances import change_instance
 from osc_recover.procedures.returning import return_host
 
 PLANS = pathlib.Path(__file__).parent / 'plans'
@@ -50,6 +52,11 @@ PROCEDURES: Mapping[str, tuple[type, type, Procedure]] = {
         ),
     ),
     'host': (facts.Situation, Request, recover_host),
+    'instance': (
+        facts.InstanceStanding,
+        InstanceChange,
+        change_instance,
+    ),
     'ownership': (
         facts.Ownership,
         OwnershipFix,

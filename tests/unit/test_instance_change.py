@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""States are changed as asked for, or it is said why not."""
+
+import dataclasses
+
+import pytest
+
+from osc_recover.checks.request import InstanceChange
+from osc_recover.facts import (
+    Domain,
+    HostDomains,
+    InstanceRow,
+    InstanceStanding,
+    Migration,
+    Service,
+)
+from osc_recover.procedures.instances import change_instance
+
+ROW = {
+    'uuid': 'a', 'display_name': 'web-1', 'host': 'cmp1', 'deleted': 0,
+    'updated_at': '2026-11-27 20:00:00',
+    'vm_state': 'active', 'power_state': 1, 'task_state': None,
+}  # fmt: skip
+WAS = {key: ROW[key] for key in ('host', 'vm_state', 'power_state',
+                                 'task_state')}  # fmt: skip
+UP, DOWN = Service('7', 'cmp1'), Service('7', 'cmp1', up=False)
+
+
+def domains(*states, problem=''):
+    found = tuple(Domain('cmp1', 'a', 'i', state, True) for state in states)
+    return HostDomains('cmp1', found, problem)
+
+
+def plan(row=None, service=DOWN, told=None, moves=(), **asked):
+    seen = InstanceStanding(
+        'cell-uuid', InstanceRow('cell1', {**ROW, **(row or {})}),
+        service, told, moves,
+    )  # fmt: skip
+    return change_instance(seen, InstanceChange('a', **asked))
+
+
+def steps(made):
+    return [(step.verb, step.args) for step in made.steps()]
+
+
+RESET = ('instance.reset', {'state': 'active'})
+
+
+def by_sql(to, **was):
+    args = {'cell': 'cell-uuid', 'to': to, 'was': {**WAS, **was}}
+    return ('instance.set', args)
+
+
+@pytest.mark.parametrize(
+    'row, asked, expected',
+    [
+        ({'vm_state': 'error'}, {'vm_state': 'active'}, [RESET]),
+        ({'task_state': 'rebooting'}, {'task_state': 'none'}, [RESET]),
+        ({'power_state': 4}, {'vm_state': 'stopped'},
+         [by_sql({'vm_state': 'stopped'}, power_state=4)]),
+        ({}, {'power_state': 4}, [by_sql({'power_state': 4})]),
+        ({'vm_state': 'error'}, {'vm_state': 'active', 'power_state': 4},
+         [by_sql({'power_state': 4}, vm_state='error'), RESET]),
+        ({'vm_state': 'stopped', 'power_state': 4, 'task_state': 'deleting'},
+         {'task_state': 'none'},
+         [by_sql({'task_state': None}, vm_state='stopped', power_state=4,
+                 task_state='deleting')]),
+        ({'vm_state': None, 'power_state': None}, {'power_state': 0},
+         [by_sql({'power_state': 0}, vm_state=None, power_state=None)]),
+    ],
+)  # fmt: skip
+def test_the_api_does_what_it_can_and_the_row_is_changed_first(
+    row, asked, expected
+):
+    assert steps(plan(row, **asked)) == expected
+
+
+def test_the_verdict_says_what_becomes_what():
+    [verdict] = plan(
+        {'vm_state': 'error', 'task_state': 'spawning'},
+        vm_state='stopped', power_state=4, task_state='none',
+    ).verdicts  # fmt: skip
+    assert verdict.act
+    assert verdict.kind == (
+        'vm_state error -> stopped, power_state 1 (RUNNING) -> 4 (SHUTDOWN), '
+        'task_state spawning -> none'
+    )
+
+
+def test_what_is_so_already_is_nothing_to_do():
+    made = plan(vm_state='active', power_state=1, task_state='none')
+    assert made.verdicts[0].code == 'nothing'
+    assert not made.phases
+    stuck = plan({'task_state': 'rebooting'}, vm_state='active')
+    assert '--task-state none' in stuck.verdicts[0].way_out
+
+
+def migration(status, kind='live-migration'):
+    return Migration(9, 'm', 'a', kind, status, 'cmp1')
+
+
+@pytest.mark.parametrize(
+    'given, code, told',
+    [
+        ({'row': {'deleted': 1}, 'vm_state': 'active'}, 'deleted', 'deleted'),
+        ({'row': {'vm_state': 'resized'}, 'vm_state': 'active'},
+         'keeps-state', 'two copies'),
+        ({'row': {'vm_state': 'shelved'}, 'vm_state': 'stopped'},
+         'keeps-state', 'image'),
+        ({'row': {'vm_state': 'soft-delete'}, 'vm_state': 'active'},
+         'keeps-state', 'restored'),
+        ({'row': {'vm_state': 'error', 'host': None}, 'service': None,
+          'vm_state': 'active'}, 'no-host', 'no host'),
+        ({'service': UP, 'moves': (migration('running'),),
+          'task_state': 'none', 'row': {'task_state': 'migrating'}},
+         'under-way', 'migration 9'),
+        ({'service': UP, 'vm_state': 'stopped'}, 'guest-runs', 'RUNNING'),
+        ({'told': domains('running'), 'vm_state': 'stopped'},
+         'guest-runs', 'libvirt says so'),
+        ({'service': UP, 'row': {'power_state': 4},
+          'told': domains('running'), 'vm_state': 'stopped'},
+         'guest-runs', 'cut its power'),
+    ],
+)  # fmt: skip
+def test_what_would_lose_something_is_refused(given, code, told):
+    made = plan(**given)
+    [verdict] = made.verdicts
+    assert (verdict.act, verdict.code) == (False, code)
+    assert told in verdict.reason
+    assert verdict.way_out
+    assert not made.phases
+
+
+@pytest.mark.parametrize(
+    'given',
+    [
+        {'service': UP, 'told': domains('shut off'), 'vm_state': 'stopped'},
+        {'service': UP, 'told': domains(), 'vm_state': 'stopped'},
+        {'service': UP, 'row': {'power_state': 4}, 'vm_state': 'stopped'},
+        {'row': {'vm_state': 'resized', 'task_state': 'resize_confirming'},
+         'task_state': 'none'},
+        {'row': {'vm_state': 'building', 'host': None}, 'service': None,
+         'vm_state': 'error'},
+        {'service': UP, 'moves': (migration('done', 'evacuation'),),
+         'vm_state': 'error'},
+    ],
+)  # fmt: skip
+def test_what_loses_nothing_is_planned(given):
+    assert plan(**given).phases
+
+
+@pytest.mark.parametrize(
+    'given, told',
+    [
+        ({'vm_state': 'stopped'}, 'ends it when it is back'),
+        ({'moves': (migration('running'),), 'vm_state': 'error'},
+         'when its host failed'),
+        ({'row': {'vm_state': 'error', 'power_state': 4},
+          'vm_state': 'active'}, 'server reboot --hard a'),
+        ({'row': {'power_state': 4}, 'power_state': 1},
+         'resume_guests_state_on_host_boot'),
+        ({'power_state': 4}, 'writes it anew'),
+        ({'service': UP, 'row': {'task_state': 'rebooting'},
+          'task_state': 'none'}, 'may be at rebooting'),
+        ({'row': {'vm_state': 'error', 'task_state': 'spawning'},
+          'vm_state': 'active'}, 'task_state spawning to none'),
+    ],
+)  # fmt: skip
+def test_what_comes_of_it_is_said(given, told):
+    [note] = [note for note in plan(**given).notes if told in note]
+    assert note.startswith('web-1: ')
+
+
+def test_a_plan_is_for_the_host_so_that_no_recovery_runs_beside_it():
+    assert plan(power_state=4).hosts == ('cmp1',)
+    nowhere = plan({'host': None}, service=None, vm_state='error')
+    assert nowhere.hosts == ('a',)
+
+
+def test_a_host_that_is_silent_has_told_nothing():
+    silent = dataclasses.replace(domains(), problem='no route')
+    made = plan(told=silent, vm_state='stopped')
+    assert any('not known' in note for note in made.notes)
