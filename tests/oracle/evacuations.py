@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+"""In what two moves of twins may differ, and where it is shown to be so."""
+
+from tests.oracle.allowed import Allowed
+
+# Two evacuations by nova.
+TWICE: tuple[Allowed, ...] = ()
