@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -65,7 +66,7 @@ def read(cursor: Any) -> World:
             rows=tuple(rows(cursor, f'`{schema}`.`{name}`')),
         )
         for (schema, name), (columns, key, counted, refers) in (
-            _tables(cursor).items()
+            _schema().items()
         )
     )
 
@@ -115,8 +116,17 @@ def _written(cursor: Any, planted: Planted, value: Any) -> Row:
     return row
 
 
+@functools.cache
+def _schema() -> dict[tuple[str, str], Any]:
+    """Schema and table -> columns, key, counted columns, references.
+
+    Asked once: it takes MariaDB seconds, and changes with a release only.
+    """
+    with connected() as connection, connection.cursor() as cursor:
+        return _tables(cursor)
+
+
 def _tables(cursor: Any) -> dict[tuple[str, str], Any]:
-    """Schema and table -> columns, key, counted columns, references."""
     refers: dict[tuple[str, str], dict[str, str]] = collections.defaultdict(
         dict
     )
