@@ -25,6 +25,8 @@ def write() -> None:
         )
         # nova-compute writes its node's identity there, and makes no folder.
         (paths.host(host) / 'nova').mkdir(parents=True, exist_ok=True)
+    # MariaDB does not start without it.
+    (paths.state() / 'mariadb.tmp').mkdir(exist_ok=True)
     for purpose in ('fernet', 'credential'):
         _write_keys(purpose)
     clouds()
