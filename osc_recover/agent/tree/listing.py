@@ -10,7 +10,8 @@ from osc_recover.agent.tree import acl, labels, objects
 from osc_recover.agent.tree import args as tree_args
 from osc_recover.agent.tree.args import Maps, Pace
 from osc_recover.agent.tree.manifest import Entry, Writer
-from osc_recover.agent.tree.walk import EVERY, Found, Walk
+from osc_recover.agent.tree.sorts import EVERY
+from osc_recover.agent.tree.walk import Found, Walk
 
 _BAD = (acl.BadAcl, labels.BadLabel)
 _KIND, _DIRECTORY = 0o170000, 0o040000

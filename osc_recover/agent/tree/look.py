@@ -11,8 +11,9 @@ from osc_recover.agent.tree import args as tree_args
 from osc_recover.agent.tree import place as manifest_place
 from osc_recover.agent.tree.args import Maps, Pace, Tell
 from osc_recover.agent.tree.objects import Direction
+from osc_recover.agent.tree.sorts import EVERY, NONE
 from osc_recover.agent.tree.sweep import Sweep, Tally
-from osc_recover.agent.tree.walk import CAPABILITY, EVERY, NONE, Found
+from osc_recover.agent.tree.walk import CAPABILITY, Found
 
 
 def scan(args: Dict[str, Any], tell: Tell) -> Dict[str, Any]:

@@ -8,7 +8,8 @@ from osc_recover.agent.tree import acl, labels
 from osc_recover.agent.tree import args as tree_args
 from osc_recover.agent.tree import workers as tree_workers
 from osc_recover.agent.tree.args import SAMPLES, Pace
-from osc_recover.agent.tree.walk import EVERY, Found, Walk
+from osc_recover.agent.tree.sorts import EVERY
+from osc_recover.agent.tree.walk import Found, Walk
 
 _BAD = (acl.BadAcl, labels.BadLabel)
 _SMALL = 20_000  # objects; below that a worker costs more than it brings

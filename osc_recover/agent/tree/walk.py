@@ -4,36 +4,19 @@
 import collections
 import errno
 import os
-from typing import (
-    Callable,
-    Deque,
-    Dict,
-    List,
-    NamedTuple,
-    Sequence,
-    Set,
-    Tuple,
-)
+import stat
+from typing import Callable, Deque, Dict, List, NamedTuple, Sequence
 
-from osc_recover.agent.tree import acl, labels
+from osc_recover.agent.tree import acl, labels, sorts
 from osc_recover.agent.tree import args as tree_args
 from osc_recover.agent.tree.chain import Chain, Moved
+from osc_recover.agent.tree.sorts import ASK, AWAY, ENTER, WANTED
 
 CAPABILITY = 'security.capability'
 NUMBERED = frozenset([*acl.NAMES, labels.NAME])
 _CARRIED = NUMBERED | {CAPABILITY}
-_KIND, _DIRECTORY, _LINK = 0o170000, 0o040000, 0o120000
 _BATCH = 1000  # objects of one directory that are handed on together
 _TELL = 500  # objects between two words of progress
-
-EVERY, OWNED, NONE = 'every', 'owned', 'none'
-# The kinds of objects that are asked for attributes whatever their owner;
-# a symbolic link has none.
-_ASKED = {
-    EVERY: frozenset(k << 12 for k in range(16)) - {_LINK},
-    OWNED: frozenset([_DIRECTORY]),
-    NONE: frozenset(),
-}
 
 Values = Dict[str, bytes]
 
@@ -58,7 +41,7 @@ class Walk:
     alone are the fastest way to ask, and no path gets too long.
 
     :param root: the absolute path of a directory, without links in it
-    :param wanted: whether an object of this uid and gid is; asked once a pair
+    :param wanted: whether an object of this uid and gid is; asked once a sort
     :param apart: absolute paths not to enter -> why
     :param attributes: whose attributes with numbers in them are looked for:
         those of EVERY object; or of what is OWNED, that is wanted by its
@@ -71,28 +54,25 @@ class Walk:
         root: str,
         wanted: Callable[[int, int], bool],
         apart: Dict[str, str],
-        attributes: str = EVERY,
+        attributes: str = sorts.EVERY,
         tell: Callable[[int], None] = lambda entries: None,
     ) -> None:
         self.root = root
         self.entries = 0
         self.left_out: List[Dict[str, str]] = []
         self.trouble: List[Dict[str, str]] = []
-        self._wanted = wanted
         self._tell = tell
         self._tell_at = _TELL
         self._apart = {os.fsencode(path): apart[path] for path in apart}
         # A name is looked up sooner than a path is made.
         self._names_apart = {path.rpartition(b'/')[2] for path in self._apart}
-        self._dull: Set[Tuple[int, int]] = set()
         self._top = os.fsencode(root.rstrip('/'))
         self._chain = Chain(os.fsencode(root))
         self._dev = self._chain.dev
         self._layered = tree_args.is_layered(self._dev)
         if not _has_attributes(self._chain.fd):
-            attributes = NONE
-        self._attributes = attributes
-        self._asked = _ASKED[attributes]
+            attributes = sorts.NONE
+        self._sorts = sorts.Sorts(self._dev, wanted, attributes)
 
     def run(self, hand: Hand) -> None:
         """Look at everything.
@@ -155,8 +135,10 @@ class Walk:
     def _itself(self, hand: Hand) -> None:
         os.chdir(self._chain.fd)
         found: List[Found] = []
-        marks = os.listxattr(b'.') if self._asked else ()
-        self._look_at(b'.', os.lstat(b'.'), marks, found)
+        status = os.lstat(b'.')
+        todo = self._sorts[sorts.of(status)]
+        marks = os.listxattr(b'.') if todo & ASK else ()
+        self._look_at(b'.', status, todo, marks, found)
         self.entries += 1
         if found:
             hand(b'', found)
@@ -215,30 +197,27 @@ class Walk:
         self, names: List[bytes], below: List[bytes], found: List[Found]
     ) -> None:
         # The hot loop: half of the whole job's time.
-        lstat, listxattr, kinds = os.lstat, os.listxattr, _KIND
-        dull, dev, apart = self._dull, self._dev, self._names_apart
-        asked, nothing_of = self._asked, NUMBERED.isdisjoint
+        lstat, listxattr, sort_of = os.lstat, os.listxattr, sorts.of
+        known, apart = self._sorts, self._names_apart
+        nothing_of = NUMBERED.isdisjoint
         marks: Sequence[str] = ()
         for name in names:
             try:
                 status = lstat(name)
-                kind = status.st_mode & kinds
-                if kind == _DIRECTORY:
-                    if (name in apart or status.st_dev != dev) and (
+                todo = known[sort_of(status)]
+                if todo >= ENTER:
+                    if (todo >= AWAY or name in apart) and (
                         self._is_apart(name, status)
                     ):
                         continue
-                    below.append(name)
-                elif status.st_dev != dev and self._is_apart(name, status):
-                    continue
-                if kind in asked:
+                    if todo & ENTER:
+                        below.append(name)
+                if todo & ASK:
                     marks = listxattr(name, follow_symlinks=False)
                 else:
                     marks = ()
-                if status[4:6] not in dull or (
-                    marks and not nothing_of(marks)
-                ):
-                    self._look_at(name, status, marks, found)
+                if todo & WANTED or (marks and not nothing_of(marks)):
+                    self._look_at(name, status, todo, marks, found)
             except OSError as exc:
                 self._fail(name, exc)
 
@@ -246,33 +225,25 @@ class Walk:
         self,
         name: bytes,
         status: os.stat_result,
+        todo: int,
         marks: Sequence[str],
         found: List[Found],
     ) -> None:
-        owner = status.st_uid, status.st_gid
-        wanted = owner not in self._dull and self._wanted(*owner)
-        if not wanted:
-            self._dull.add(owner)
-        if wanted and not marks and self._is_open(status):
-            marks = os.listxattr(name, follow_symlinks=False)
         values: Values = {}
         if marks:
-            names = _CARRIED if wanted else NUMBERED
+            names = _CARRIED if todo & WANTED else NUMBERED
             for key in sorted(names.intersection(marks)):
                 values[key] = os.getxattr(name, key, follow_symlinks=False)
-        if wanted or values:
+        if todo & WANTED or values:
             found.append(Found(name, status, values))
 
-    def _is_open(self, status: os.stat_result) -> bool:
-        """Whether its attributes are wanted, and were not asked for."""
-        kind = status.st_mode & _KIND
-        return self._attributes == OWNED and kind not in (_LINK, _DIRECTORY)
-
     def _is_apart(self, name: bytes, status: os.stat_result) -> bool:
-        why = self._apart.get(self._path(name))
+        why = None
+        if name in self._names_apart:
+            why = self._apart.get(self._path(name))
         if why is None and status.st_dev != self._dev:
             # The layers of an overlay lend their numbers to its files.
-            layer = self._layered and status.st_mode & _KIND != _DIRECTORY
+            layer = self._layered and not stat.S_ISDIR(status.st_mode)
             why = None if layer else 'another file system'
         if why is not None:
             self._leave_out(name, why)
