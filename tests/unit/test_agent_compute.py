@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from osc_recover.agent import compute, errors, novaconf
+from osc_recover.agent import compute, errors, novaconf, services
 
 
 def conf(text):
@@ -173,7 +173,7 @@ def test_one_that_runs_is_found_with_its_account_and_environment(
     another, monkeypatch
 ):
     # Others may run on this machine.
-    monkeypatch.setattr(compute.os, 'listdir', lambda _: [str(another.pid)])
+    monkeypatch.setattr(services.os, 'listdir', lambda _: [str(another.pid)])
     found = compute.running()
     assert (found.pid, found.uid, found.root) == (
         another.pid,
@@ -188,7 +188,7 @@ def test_two_that_differ_are_refused_and_named(another, monkeypatch, tmp_path):
     words = [sys.executable, '-c', SLEEP, 'nova-compute']
     with subprocess.Popen(words) as other:
         pids = [str(another.pid), str(other.pid)]
-        monkeypatch.setattr(compute.os, 'listdir', lambda _: pids)
+        monkeypatch.setattr(services.os, 'listdir', lambda _: pids)
         try:
             with pytest.raises(errors.Refused, match=pids[1]):
                 compute.running()
@@ -201,7 +201,7 @@ def test_two_that_are_called_the_same_are_one_and_its_worker(
 ):
     with subprocess.Popen(another.args) as other:
         pids = [str(other.pid), str(another.pid)]
-        monkeypatch.setattr(compute.os, 'listdir', lambda _: pids)
+        monkeypatch.setattr(services.os, 'listdir', lambda _: pids)
         try:
             assert compute.running().pid == another.pid
         finally:
