@@ -22,6 +22,7 @@ OPERATIONS: Dict[str, str] = {
     'containers.show': 'containers:show',
     'containers.start': 'containers:start',
     'containers.stop': 'containers:stop',
+    'databases.read': 'databases:read',
     'domains.define': 'domains.change:define',
     'domains.list': 'domains.listing:show',
     'domains.look': 'domains.look:look',
