@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from tests.cloud import commands, errors
 
 UNIT = {
+    'mariadbd': 'mariadb-server',
     'mkfs.xfs': 'xfsprogs',
     'rsync': 'rsync',
     'setfacl': 'acl',

@@ -22,6 +22,20 @@ from osc_recover.errors.cloud import NoRoom as NoRoom
 from osc_recover.errors.cloud import StillUsed as StillUsed
 from osc_recover.errors.cloud import Unauthorized as Unauthorized
 from osc_recover.errors.cloud import Uncertain as Uncertain
+from osc_recover.errors.databases import BadDatabaseUrl as BadDatabaseUrl
+from osc_recover.errors.databases import CommitUnknown as CommitUnknown
+from osc_recover.errors.databases import DatabaseBusy as DatabaseBusy
+from osc_recover.errors.databases import DatabaseDenied as DatabaseDenied
+from osc_recover.errors.databases import DatabaseError as DatabaseError
+from osc_recover.errors.databases import DatabaseLogin as DatabaseLogin
+from osc_recover.errors.databases import (
+    DatabaseNotWritable as DatabaseNotWritable,
+)
+from osc_recover.errors.databases import (
+    DatabaseUnreachable as DatabaseUnreachable,
+)
+from osc_recover.errors.databases import DatabaseUnset as DatabaseUnset
+from osc_recover.errors.databases import DatabaseVersion as DatabaseVersion
 from osc_recover.errors.hosts import AgentCut as AgentCut
 from osc_recover.errors.hosts import AgentDied as AgentDied
 from osc_recover.errors.hosts import BadHostName as BadHostName

@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from osc_recover import errors
-from osc_recover.settings import fence, ssh, values
+from osc_recover.settings import database, fence, ssh, values
+from osc_recover.settings.database import DatabaseSettings as DatabaseSettings
 from osc_recover.settings.fence import FenceDevice as FenceDevice
 from osc_recover.settings.ssh import HostAddress as HostAddress
 from osc_recover.settings.ssh import SshSettings as SshSettings
 
 # Read by other commands of this tool.
-_OTHERS = {'database', 'guests', 'service_auth'}
+_OTHERS = {'guests', 'service_auth'}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -36,6 +37,9 @@ class Settings:
     fence_timeout: float = 120.0
     fence: tuple[FenceDevice, ...] = ()
     ssh: SshSettings = dataclasses.field(default_factory=SshSettings)
+    database: DatabaseSettings = dataclasses.field(
+        default_factory=DatabaseSettings
+    )
     unknown: tuple[str, ...] = ()
 
     @property
@@ -50,7 +54,7 @@ KEYS = (
     _TIMES
     | _WHOLE
     | _OTHERS
-    | {'journal', 'shared_storage', 'fence', 'ssh', 'hosts'}
+    | {'journal', 'shared_storage', 'fence', 'ssh', 'hosts', 'database'}
 )
 
 
@@ -69,9 +73,11 @@ def read(section: Any) -> Settings:
         shared_hosts=hosts,
         fence=fence.read(section.get('fence') or ()),
         ssh=ssh.read(*reach),
+        database=database.read(section.get('database')),
         unknown=(
             *sorted(str(key) for key in section if key not in KEYS),
             *ssh.unknown(*reach),
+            *database.unknown(section.get('database')),
         ),
         **_numbers(section),
     )

@@ -194,3 +194,57 @@ def test_misspelt_keys_about_hosts_are_told_and_stop_nothing():
         {'ssh': {'usr': 'root'}, 'hosts': [{'name': 'a', 'adress': 'b'}]}
     )
     assert found.unknown == ('ssh: usr', 'hosts: adress')
+
+
+URL = 'mysql+pymysql://nova:correct horse@db/nova_api'
+
+
+def test_where_databases_are_is_read():
+    found = settings.read(
+        {
+            'database': {
+                'nova_api': URL,
+                'nova_config': '/etc/nova/nova.conf',
+                'controller': 'ctl1',
+                'cells': [{'name': 'cell1', 'url': URL}],
+                'cinder': None,
+            }
+        }
+    ).database
+    assert (found.nova_api, found.cinder) == (URL, '')
+    assert (found.nova_config, found.controller) == (
+        '/etc/nova/nova.conf',
+        'ctl1',
+    )
+    assert found.cells == {'cell1': URL}
+
+
+@pytest.mark.parametrize(
+    'section, where',
+    [
+        (URL, 'database'),
+        ({'nova_api': 'correct horse'}, 'nova_api'),
+        ({'cinder': {'url': URL}}, 'cinder'),
+        ({'nova_config': 'nova.conf'}, 'nova_config'),
+        ({'controller': True}, 'controller'),
+        ({'cells': {'cell1': URL}}, 'cells'),
+        ({'cells': [URL]}, 'entry 1'),
+        ({'cells': [{'name': 'cell1'}]}, 'entry 1'),
+        ({'cells': [{'name': 'a', 'url': URL}] * 2}, 'twice'),
+    ],
+)
+def test_what_cannot_be_meant_about_databases_is_refused(section, where):
+    with pytest.raises(errors.BadSettings, match=where) as caught:
+        settings.read({'database': section})
+    assert 'horse' not in f'{caught.value} {caught.value!r}'
+
+
+def test_no_url_of_a_database_is_in_the_settings_text():
+    section = {'nova_api': URL, 'cells': [{'name': 'c', 'url': URL}]}
+    assert 'horse' not in repr(settings.read({'database': section}))
+
+
+def test_misspelt_keys_about_databases_are_told_and_stop_nothing():
+    cells = [{'name': 'c', 'url': URL, 'user': 'nova'}]
+    found = settings.read({'database': {'nova_ap': URL, 'cells': cells}})
+    assert found.unknown == ('database: nova_ap', 'database: cells: user')
