@@ -64,7 +64,6 @@ MIGRATION = 'migration'  # migrations that are under way, evacuations apart
 ENCRYPTED = 'encrypted'  # a mapping of a disk that nova encrypts itself
 SHARE = 'share'  # share_mapping: a share of manila
 VTPM = 'vtpm'  # system_metadata names a secret of a TPM
-UNREADABLE = 'unreadable'  # JSON of nova's that is none
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -84,6 +83,7 @@ class BlockDevice:
     boot_index: int | None = None
     driver: str = ''
     multiattach: bool = False
+    multipath: str | None = None  # what nova keeps of a multipath device
 
     @property
     def is_root(self) -> bool:
