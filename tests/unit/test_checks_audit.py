@@ -51,6 +51,73 @@ def test_a_cloud_that_is_well_has_no_findings():
     assert found(domains=domains(domain(), domain(DB, 'cmp2'))) == []
 
 
+# Each of these makes a finding of that code in a cloud that is well.
+FIRES = {
+    'two-places': {
+        'domains': domains(domain(), domain(host='cmp2'), domain(DB, 'cmp2'))
+    },
+    'runs-elsewhere': {
+        'domains': domains(domain(host='cmp2'), domain(DB, 'cmp2'))
+    },
+    'stranger': {
+        'domains': domains(domain(), domain(DB, 'cmp2'), domain(GONE)),
+        'gone': (GONE,),
+    },
+    'not-running': {'domains': domains(domain(DB, 'cmp2'))},
+    'evacuated-back': {'migrations': (row(),)},
+    'evacuation-open': {'migrations': (row(status='done', source='cmp2'),)},
+    'stale-migration': {'migrations': (row(source='cmp2'),)},
+    'rootless': {'servers': (*db(), server('b-id', 'cmp1', image=None))},
+    'volume-gone': {'servers': web(volumes=('v9',))},
+    'attachment-missing': {'attachments': ()},
+    'volume-wedged': {'volumes': (volume(status='detaching'),)},
+    'volume-unknown-host': {'volumes': (volume(host='old@lab#pool'),)},
+    'attachment-of-nobody': {
+        'attachments': (attachment(), attachment('a2', to=GONE)),
+        'gone': (GONE,),
+    },
+    'attachment-reserved': {
+        'attachments': (
+            attachment(),
+            attachment('a2', to=WEB, status='reserved'),
+        )
+    },
+    'attachment-unknown': {
+        'attachments': (attachment(), attachment('a2', to=WEB))
+    },
+    'attachment-twice': {'attachments': (attachment(), attachment('a2'))},
+    'unknown-host': {'services': (service('cmp2'),)},
+    'wedged-task': {'servers': web(task_state='deleting')},
+    'port-elsewhere': {'ports': (port(host='cmp2'),)},
+    'port-unbound': {'ports': (port(vif_type='unbound'),)},
+    'orphan-port': {'ports': (port(of=GONE),), 'gone': (GONE,)},
+    'double-allocation': {
+        'allocations': (*everything().allocations, held(WEB, 'cmp2'))
+    },
+    'missing-allocation': {'allocations': (held(DB, 'cmp2'),)},
+    'orphan-allocation': {
+        'allocations': (*everything().allocations, held(GONE, 'cmp2')),
+        'gone': (GONE,),
+    },
+}
+
+
+def test_every_registered_check_has_its_case():
+    assert tuple(FIRES) == audit.codes()
+
+
+@pytest.mark.parametrize('code', FIRES)
+def test_a_check_fires_and_says_what_and_the_way_out(code):
+    told = audit.findings(everything(**FIRES[code]))
+    mine = [finding for finding in told if finding.code == code]
+    assert len(mine) == 1
+    assert mine[0].what
+    assert mine[0].what[0].islower()
+    assert not mine[0].text.endswith('.')
+    assert mine[0].way_out
+    assert mine[0].subject.id == mine[0].about
+
+
 def test_every_fix_is_of_a_code_that_is_found():
     assert set(audit.FIXES) <= set(audit.codes())
 

@@ -338,7 +338,9 @@ def pair(case):
 
 
 def test_every_registered_check_has_its_two_cases():
-    assert CASES.keys() == registry.REGISTRY.keys()
+    # Those of an audit have theirs in test_checks_audit.
+    others = {key for key in registry.REGISTRY if key[0] != 'audit'}
+    assert CASES.keys() == others
 
 
 @pytest.mark.parametrize('key', CASES, ids='-'.join)
