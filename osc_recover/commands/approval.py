@@ -3,6 +3,7 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 
 from osc_recover import errors, outcome
 from osc_recover.commands import progress
@@ -34,7 +35,7 @@ def ask(run: Run, yes: bool) -> None:
 
     :raises errors.NotApproved: when it was not
     """
-    hosts = ' '.join(run.plan.hosts)
+    hosts = ' '.join(_words(run))
     if yes:
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
@@ -49,6 +50,12 @@ def ask(run: Run, yes: bool) -> None:
     _typed(run, hosts, f'Type {hosts} to carry this out: ')
     if 'all' in run.plan.request.get('accept_data_loss', ()):
         _confirm_loss(run, hosts)
+
+
+def _words(run: Run) -> Sequence[str]:
+    """What is typed to approve: hosts, or what is mended wherever it is."""
+    codes: Sequence[str] = run.plan.request.get('codes', ())
+    return codes or run.plan.hosts
 
 
 def _confirm_loss(run: Run, hosts: str) -> None:

@@ -71,7 +71,11 @@ class Lister(command.Lister):
             self.log.debug('unexpected', exc_info=True)
             problem = f'{type(exc).__name__}: {exc}'
             rows = [tuple(self._refused(errors.Bug(problem), parsed_args))]
-        return self.columns, rows
+        return self.columns_of(parsed_args), rows
+
+    def columns_of(self, parsed_args: argparse.Namespace) -> tuple[str, ...]:
+        """The columns of the table that these options ask for."""
+        return self.columns
 
     def rows(self, parsed_args: argparse.Namespace) -> Rows:
         """The rows of the table; each command has its own."""
@@ -81,17 +85,18 @@ class Lister(command.Lister):
         self, exc: errors.RecoverError, parsed_args: argparse.Namespace
     ) -> Sequence[Any]:
         """How an error looks in this table: by the columns' names."""
+        columns = self.columns_of(parsed_args)
         told = {
             'Verdict': exc.code,
             'State': 'refused' if exc.exit_status == 3 else 'failed',
-            'Reason': exc.sentence if 'Way out' in self.columns else str(exc),
+            'Reason': exc.sentence if 'Way out' in columns else str(exc),
             'Way out': exc.way_out,
             'Note': str(exc),
             'Name': _words(getattr(parsed_args, 'host', '')),
             'Run': getattr(parsed_args, 'run', ''),
             'Step': getattr(parsed_args, 'step', ''),
         }
-        return tuple(told.get(column, '') for column in self.columns)
+        return tuple(told.get(column, '') for column in columns)
 
     def say(self, text: str) -> None:
         """Tell the operator something, on stderr."""

@@ -17,6 +17,7 @@ from osc_recover.gateways.ownership import Ground
 from osc_recover.gateways.trees import Trees
 from osc_recover.gateways.volume import Volumes
 from osc_recover.operations import (
+    audit,
     domains,
     guard,
     host,
@@ -155,6 +156,11 @@ def of_hosts(
         },
     }
     return OfRun(verbs, lambda run, host: None)
+
+
+def of_audit(cloud: Cloud, grace: float) -> OfRun:
+    """Make the operations of a run that mends records."""
+    return OfRun(audit.verbs(cloud, grace), lambda run, host: None)
 
 
 def ticks_between(waiting: int, under_way: int) -> float:

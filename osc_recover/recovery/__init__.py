@@ -6,7 +6,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Self, TypeVar
 
 from osc_recover import errors, settings
-from osc_recover.checks.request import DomainRepair, Request, ServiceChange
+from osc_recover.checks.request import (
+    AuditFix,
+    DomainRepair,
+    Request,
+    ServiceChange,
+)
 from osc_recover.engine import Watcher
 from osc_recover.evidence import Evidence as Evidence
 from osc_recover.facts import Probe, Server
@@ -17,6 +22,7 @@ from osc_recover.observe import setup
 from osc_recover.plan import Plan
 from osc_recover.procedures import host as host_procedure
 from osc_recover.records import from_data
+from osc_recover.recovery.audit import AuditOfCloud
 from osc_recover.recovery.carrying import Carrying
 from osc_recover.recovery.domains import DomainsOfServers
 from osc_recover.recovery.failed_hosts import FailedHosts
@@ -81,6 +87,11 @@ class Recovery:
         return ServicesOfHosts(self.cloud, self.settings)
 
     @property
+    def audit(self) -> AuditOfCloud:
+        """What the services and hosts contradict each other in."""
+        return AuditOfCloud(self.cloud, self.settings)
+
+    @property
     def domains(self) -> DomainsOfServers:
         """The domains of servers on the hosts."""
         return DomainsOfServers(self.compute, self.settings)
@@ -131,6 +142,8 @@ class Recovery:
             return self.failed_hosts.plan_return(plan.hosts[0])
         if plan.procedure == 'service':
             return self.services.plan(_request(plan, ServiceChange))
+        if plan.procedure == 'audit':
+            return self.audit.plan(_request(plan, AuditFix))
         if plan.procedure == 'domain':
             return self.domains.plan(_request(plan, DomainRepair))
         if plan.procedure in ('ownership', 'ownership-undo'):

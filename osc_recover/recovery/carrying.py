@@ -80,6 +80,9 @@ class Carrying:
         self, run: Run, control: Control, watch: Watcher
     ) -> Iterator[operations.OfRun]:
         grace = self._settings.request_timeout
+        if run.plan.procedure == 'audit':
+            yield operations.of_audit(self._cloud, grace)
+            return
         if run.plan.procedure in _OF_HOSTS:
             with Hosts(self._settings.ssh) as hosts:
                 yield operations.of_hosts(

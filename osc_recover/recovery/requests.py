@@ -4,7 +4,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from osc_recover.checks.request import DomainRepair, Request, ServiceChange
+from osc_recover.checks.request import (
+    AuditFix,
+    DomainRepair,
+    Request,
+    ServiceChange,
+)
 from osc_recover.facts import Server
 from osc_recover.settings import Settings
 
@@ -39,6 +44,13 @@ class Requests:
             libvirt,
             self._settings.workers,
         )
+
+    def audit(
+        self, codes: Sequence[str], *, host: str, min_age: int
+    ) -> AuditFix:
+        """To mend findings of these codes, each once."""
+        names = tuple(dict.fromkeys(codes))
+        return AuditFix(names, host, min_age, self._settings.workers)
 
     def domain(
         self, servers: Sequence[Server], **options: Any

@@ -16,15 +16,19 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from osc_recover import errors, facts, records
+from osc_recover.checks import audit
 from osc_recover.checks.request import (
+    AuditFix,
     DomainRepair,
     InstanceChange,
     OwnershipFix,
     Request,
     Return,
 )
+from osc_recover.facts.audit import Everything
 from osc_recover.plan import Plan
 from osc_recover.procedures import ownership
+from osc_recover.procedures.audit import mend
 from osc_recover.procedures.domains import repair_domains
 from osc_recover.procedures.host import recover_host
 from osc_recover.procedures.instances import change_instance
@@ -44,6 +48,13 @@ class Domains:
 
 # Folder -> the classes of facts and request, and what makes the plan.
 PROCEDURES: Mapping[str, tuple[type, type, Procedure]] = {
+    'audit': (
+        Everything,
+        AuditFix,
+        lambda seen, request: mend(
+            audit.findings(seen, request.min_age), seen.gaps, request
+        ),
+    ),
     'domain': (
         Domains,
         DomainRepair,

@@ -21,17 +21,16 @@ from osc_recover.checks.audit import ports as ports
 from osc_recover.checks.audit import allocations as allocations
 # isort: on
 
-# What --fix mends, and what that changes.
+# What --fix mends, and what it does.
 FIXES: Mapping[str, str] = {
-    'double-allocation': 'room that a server holds where it is not is given '
-    'back',
-    'orphan-allocation': 'room that nobody holds is given back',
-    'port-elsewhere': 'a port is bound where its server is',
-    'port-unbound': 'a port is bound where its server is',
-    'attachment-of-nobody': 'an attachment of a deleted server is deleted',
-    'attachment-reserved': 'a reservation that nova does not know is deleted',
-    'volume-wedged': 'a volume is made in-use or available again',
-    'wedged-task': 'a task state is taken away; the state stays as it is',
+    'double-allocation': 'give back the room elsewhere',
+    'orphan-allocation': 'give back its room',
+    'port-elsewhere': 'bind it where its server is',
+    'port-unbound': 'bind it where its server is',
+    'attachment-of-nobody': 'delete it',
+    'attachment-reserved': 'delete it',
+    'volume-wedged': 'make it in-use or available again',
+    'wedged-task': 'take the task away',
 }
 
 

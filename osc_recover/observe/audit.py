@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every service says of everything, read side by side.
+
+Requests, with C compute nodes, for lists that fit one page:
+
+=================  =====================================================
+nova               1 newest microversion, 1 services, 1 hypervisors,
+                   1 servers, 11 migrations (one a status),
+                   1 for each server that others name and its list lacks
+                   1 for each of these that cinder attaches and is gone
+placement          1 providers, C allocations
+neutron            1 agents, 1 ports
+cinder             1 services, 1 volumes, 1 attachments
+hosts              1 each, where it is said how they are reached
+=================  =====================================================
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+
+from osc_recover import errors
+from osc_recover.facts import Allocation, HostDomains, Service
+from osc_recover.facts.audit import (
+    Everything,
+    Gap,
+    Provider,
+    StorageService,
+)
+from osc_recover.gateways import inventory
+from osc_recover.gateways.cloud import Cloud
+from osc_recover.gateways.compute import Compute
+from osc_recover.gateways.placement import Placement
+from osc_recover.observe.gathering import Future, Gathering, gathering
+from osc_recover.observe.servers import one
+
+T = TypeVar('T')
+D = TypeVar('D')
+Domains = Callable[[Sequence[str]], tuple[HostDomains, ...]]
+
+
+def everything(
+    cloud: Cloud, domains: Domains, *, workers: int = 8
+) -> Everything:
+    """Observe a whole cloud.
+
+    A service other than nova that is missing, forbidden or out of reach is a
+    gap, and so is a cell that nova cannot reach; nothing is concluded from
+    what was not seen.
+
+    :param domains: hosts -> what is told of their domains
+    :raises errors.ApiError: when nova does not tell
+    :raises errors.AuthFailed: no token
+    """
+    with gathering(workers) as crowd:
+        told = _Told(cloud, crowd)
+        seen = told.lists(domains)
+        return told.completed(seen)
+
+
+class _Told:
+    """The questions, and what becomes of those without an answer."""
+
+    def __init__(self, cloud: Cloud, crowd: Gathering) -> None:
+        self._cloud = cloud
+        self._crowd = crowd
+        self._nova = Compute(cloud.compute)
+        self._gaps: list[Gap] = []
+
+    def lists(self, domains: Domains) -> Everything:
+        """Every list there is."""
+        cloud, ask = self._cloud, self._crowd.ask
+        # Not side by side with the rest: it brings the token, and every read
+        # of nova needs it.
+        cloud.compute_max()
+        services = ask(self._nova.services)
+        hypervisors = ask(self._nova.hypervisors)
+        servers = ask(inventory.servers, cloud.compute)
+        migrations = ask(inventory.migrations, self._nova)
+        providers = ask(inventory.providers, cloud.placement)
+        agents = ask(inventory.agents, cloud.network)
+        ports = ask(inventory.ports, cloud.network)
+        volumes = ask(inventory.volumes, cloud.volume)
+        attachments = ask(inventory.attachments, cloud.volume)
+        storage = ask(inventory.storage, cloud.volume)
+        hosts = self._hosts(services.result())
+        trees = self._may('allocations', providers, ())
+        held = self._held(trees)
+        wired, heard = self._may('network agents', agents, ((), ''))
+        listed, places = self._may('volumes', volumes, ((), {}))
+        stores = self._may('cinder services', storage, ())
+        found = self._may('attachments', attachments, ())
+        return Everything(
+            services=services.result(),
+            hypervisors=hypervisors.result(),
+            servers=servers.result(),
+            migrations=migrations.result(),
+            allocations=held,
+            ports=self._may('ports', ports, ()),
+            agents=wired,
+            volumes=listed,
+            attachments=tuple(
+                dataclasses.replace(a, host=places.get(a.id, ''))
+                for a in found
+            ),
+            storage=stores,
+            domains=domains(hosts),
+            now={
+                'nova': _newest(services.result()),
+                'neutron': heard,
+                'cinder': _newest(stores),
+            },
+        )
+
+    def completed(self, seen: Everything) -> Everything:
+        """Ask for the servers that others name, one by one; add the gaps."""
+        attached = {a.server for a in seen.attachments if a.server}
+        named = attached | _named(seen)
+        named -= {server.id for server in seen.servers}
+        named -= {row.uuid for row in seen.migrations}
+        found = self._each(one, named)
+        gone = {name for name, servers in found.items() if not servers}
+        remembered = self._each(_remembered, gone & attached)
+        self._gaps += [
+            Gap(f'domains of {host.host}', host.problem, host.way_out)
+            for host in seen.domains
+            if host.problem
+        ]
+        return dataclasses.replace(
+            seen,
+            known=tuple(s for servers in found.values() for s in servers),
+            gone=tuple(sorted(gone)),
+            deleted=tuple(name for name, told in remembered.items() if told),
+            gaps=tuple(self._gaps),
+            unseen=tuple(gap.what for gap in self._gaps),
+        )
+
+    def _each(
+        self, question: Callable[[Compute, str], T], names: Iterable[str]
+    ) -> dict[str, T]:
+        """Ask nova about servers, one by one."""
+        answers = {
+            name: self._crowd.ask(question, self._nova, name)
+            for name in sorted(names)
+        }
+        return {name: answer.result() for name, answer in answers.items()}
+
+    def _held(self, providers: Iterable[Provider]) -> tuple[Allocation, ...]:
+        """What is held of every tree's root; all of them, or nothing."""
+        placement = Placement(self._cloud.placement)
+        answers = [
+            self._crowd.ask(_allocations, placement, provider.id)
+            for provider in providers
+            if provider.id == provider.root
+        ]
+        told = [self._may('allocations', answer, ()) for answer in answers]
+        return tuple(one for held in told for one in held)
+
+    def _hosts(self, services: Iterable[Service]) -> list[str]:
+        """The compute hosts; those of a cell that is down are a gap."""
+        lost = sorted({s.host for s in services if not s.id})
+        if lost:
+            self._gap(
+                f'cell of {", ".join(lost)}',
+                'nova cannot reach its database, so that nothing is known '
+                'about its servers',
+                "bring the cell's database back: nova-manage cell_v2 "
+                'list_cells names it',
+            )
+        return sorted(
+            {
+                service.host
+                for service in services
+                if service.id and service.binary == 'nova-compute'
+            }
+        )
+
+    def _may(self, what: str, answer: 'Future[T]', default: D) -> T | D:
+        try:
+            return answer.result()
+        except errors.AuthFailed:
+            raise
+        except errors.RecoverError as exc:
+            self._gap(what, exc.sentence, exc.way_out)
+            return default
+
+    def _gap(self, what: str, problem: str, way_out: str) -> None:
+        if all(gap.what != what for gap in self._gaps):
+            self._gaps.append(Gap(what, problem, way_out))
+
+
+def _allocations(
+    placement: Placement, provider: str
+) -> tuple[Allocation, ...]:
+    try:
+        return placement.allocations_of(provider)
+    except errors.Gone:
+        return ()
+
+
+def _named(seen: Everything) -> set[str]:
+    """The servers that ports, allocations, migrations and domains name."""
+    nodes = {node.id for node in seen.hypervisors}
+    named = {port.server for port in seen.ports if port.server}
+    named |= {h.consumer for h in seen.allocations if h.provider in nodes}
+    named |= {row.server for row in seen.migrations}
+    named |= {d.uuid for host in seen.domains for d in host.domains}
+    return named
+
+
+def _remembered(nova: Compute, server: str) -> bool:
+    """Whether nova tells what was done with a server, deleted as it is."""
+    try:
+        nova.evacuate_actions(server)
+    except errors.Gone:
+        return False
+    return True
+
+
+def _newest(services: Iterable[Service | StorageService]) -> str:
+    return max((service.updated_at for service in services), default='')

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What nova, placement, neutron, cinder and hosts contradict each other in."""
+
+from collections.abc import Sequence
+
+from osc_recover.checks import audit
+from osc_recover.checks.audit.rows import Row, rows
+from osc_recover.checks.finding import Finding
+from osc_recover.checks.request import AuditFix
+from osc_recover.facts import HostDomains
+from osc_recover.facts.audit import Everything, Gap
+from osc_recover.gateways.cloud import Cloud
+from osc_recover.gateways.compute import Compute
+from osc_recover.gateways.domains import Domains
+from osc_recover.gateways.hosts import Hosts
+from osc_recover.observe.audit import everything
+from osc_recover.plan import Plan
+from osc_recover.procedures.audit import check_codes, mend
+from osc_recover.recovery.known import check_hosts
+from osc_recover.settings import Settings, SshSettings
+
+Audited = tuple[list[Finding], tuple[Gap, ...]]
+
+
+class AuditOfCloud:
+    """Looks for what is inconsistent, and plans to mend it."""
+
+    def __init__(self, cloud: Cloud, settings: Settings) -> None:
+        self._cloud = cloud
+        self._settings = settings
+
+    def rows(self, host: str, min_age: int) -> list[Row]:
+        """A row for each thing that is inconsistent; changes nothing.
+
+        :param host: only what has to do with it; '' for everything
+        :param min_age: seconds that a record must have been unchanged
+        :raises errors.UnknownHost: for a name that is no compute host
+        :raises errors.ApiError: when nova does not tell
+        """
+        return rows(*self._audited(host, min_age))
+
+    def plan(self, request: AuditFix) -> Plan:
+        """Plan to mend what was found; changes nothing.
+
+        :raises errors.Refused: for a code that is not mended from here
+        :raises errors.UnknownHost: for a name that is no compute host
+        """
+        check_codes(request.codes)
+        findings, gaps = self._audited(request.host, request.min_age)
+        return mend(findings, gaps, request)
+
+    def _audited(self, host: str, min_age: int) -> Audited:
+        """What is inconsistent at two looks, and what was not seen."""
+        if host:
+            self._check_host(host)
+        seen = self._look()
+        found = audit.findings(seen, min_age)
+        if found:
+            seen = self._look()
+            again = audit.findings(seen, min_age)
+            found = audit.confirmed(found, again)
+        return (audit.on_host(found, host) if host else found), seen.gaps
+
+    def _look(self) -> Everything:
+        return everything(self._cloud, self._domains)
+
+    def _domains(self, hosts: Sequence[str]) -> tuple[HostDomains, ...]:
+        """What hosts tell of their domains, where it is said how to ask."""
+        if self._settings.ssh == SshSettings():
+            return ()
+        with Hosts(self._settings.ssh) as asked:
+            return Domains(asked).list(hosts)
+
+    def _check_host(self, host: str) -> None:
+        # A host that servers are on may have lost its service.
+        compute = Compute(self._cloud.compute)
+        known = [
+            service.host
+            for service in compute.services()
+            if service.binary == 'nova-compute'
+        ]
+        if host not in known and not compute.servers(host):
+            check_hosts([host], known)
