@@ -12,6 +12,7 @@ placement          1 providers, C allocations
 neutron            1 agents, 1 ports
 cinder             1 services, 1 volumes, 1 attachments
 hosts              1 each, where it is said how they are reached
+databases          1 + 1 a cell, where it is said where they are
 =================  =====================================================
 """
 
@@ -22,6 +23,7 @@ from typing import TypeVar
 from osc_recover import errors
 from osc_recover.facts import Allocation, HostDomains, Service
 from osc_recover.facts.audit import (
+    DiskMapping,
     Everything,
     Gap,
     Provider,
@@ -30,17 +32,23 @@ from osc_recover.facts.audit import (
 from osc_recover.gateways import inventory
 from osc_recover.gateways.cloud import Cloud
 from osc_recover.gateways.compute import Compute
+from osc_recover.gateways.database import Cell, Databases
+from osc_recover.gateways.database.audit import mappings
 from osc_recover.gateways.placement import Placement
 from osc_recover.observe.gathering import Future, Gathering, gathering
 from osc_recover.observe.servers import one
 
 T = TypeVar('T')
 D = TypeVar('D')
-Domains = Callable[[Sequence[str]], tuple[HostDomains, ...]]
+Guests = Callable[[Sequence[str]], tuple[HostDomains, ...]]
 
 
 def everything(
-    cloud: Cloud, domains: Domains, *, workers: int = 8
+    cloud: Cloud,
+    domains: Guests,
+    databases: Databases | None = None,
+    *,
+    workers: int = 8,
 ) -> Everything:
     """Observe a whole cloud.
 
@@ -49,11 +57,12 @@ def everything(
     what was not seen.
 
     :param domains: hosts -> what is told of their domains
+    :param databases: those of the cloud, where it is said where they are
     :raises errors.ApiError: when nova does not tell
     :raises errors.AuthFailed: no token
     """
     with gathering(workers) as crowd:
-        told = _Told(cloud, crowd)
+        told = _Told(cloud, crowd, databases)
         seen = told.lists(domains)
         return told.completed(seen)
 
@@ -61,13 +70,16 @@ def everything(
 class _Told:
     """The questions, and what becomes of those without an answer."""
 
-    def __init__(self, cloud: Cloud, crowd: Gathering) -> None:
+    def __init__(
+        self, cloud: Cloud, crowd: Gathering, databases: Databases | None
+    ) -> None:
         self._cloud = cloud
+        self._databases = databases
         self._crowd = crowd
         self._nova = Compute(cloud.compute)
         self._gaps: list[Gap] = []
 
-    def lists(self, domains: Domains) -> Everything:
+    def lists(self, domains: Guests) -> Everything:
         """Every list there is."""
         cloud, ask = self._cloud, self._crowd.ask
         # Not side by side with the rest: it brings the token, and every read
@@ -83,6 +95,7 @@ class _Told:
         volumes = ask(inventory.volumes, cloud.volume)
         attachments = ask(inventory.attachments, cloud.volume)
         storage = ask(inventory.storage, cloud.volume)
+        cells = ask(self._cells)
         hosts = self._hosts(services.result())
         trees = self._may('allocations', providers, ())
         held = self._held(trees)
@@ -90,6 +103,7 @@ class _Told:
         listed, places = self._may('volumes', volumes, ((), {}))
         stores = self._may('cinder services', storage, ())
         found = self._may('attachments', attachments, ())
+        known = self._may('mappings', cells, ())
         return Everything(
             services=services.result(),
             hypervisors=hypervisors.result(),
@@ -105,6 +119,7 @@ class _Told:
             ),
             storage=stores,
             domains=domains(hosts),
+            mappings=self._mapped(known),
             now={
                 'nova': _newest(services.result()),
                 'neutron': heard,
@@ -155,6 +170,21 @@ class _Told:
         ]
         told = [self._may('allocations', answer, ()) for answer in answers]
         return tuple(one for held in told for one in held)
+
+    def _cells(self) -> tuple[Cell, ...]:
+        return self._databases.cells() if self._databases else ()
+
+    def _mapped(self, cells: Iterable[Cell]) -> tuple[DiskMapping, ...]:
+        """What the cells' own databases say of volumes."""
+        answers = {
+            cell.name or cell.uuid: self._crowd.ask(mappings, cell.database)
+            for cell in cells
+        }
+        return tuple(
+            one
+            for name, answer in answers.items()
+            for one in self._may(f'mappings of cell {name}', answer, ())
+        )
 
     def _hosts(self, services: Iterable[Service]) -> list[str]:
         """The compute hosts; those of a cell that is down are a gap."""

@@ -11,6 +11,8 @@ from osc_recover.facts import HostDomains
 from osc_recover.facts.audit import Everything, Gap
 from osc_recover.gateways.cloud import Cloud
 from osc_recover.gateways.compute import Compute
+from osc_recover.gateways.database import Databases
+from osc_recover.gateways.database.sources import Sources
 from osc_recover.gateways.domains import Domains
 from osc_recover.gateways.hosts import Hosts
 from osc_recover.observe.audit import everything
@@ -62,7 +64,13 @@ class AuditOfCloud:
         return (audit.on_host(found, host) if host else found), seen.gaps
 
     def _look(self) -> Everything:
-        return everything(self._cloud, self._domains)
+        settings = self._settings
+        databases = Databases(Sources(settings.database, settings.ssh))
+        try:
+            known = databases if databases.configured else None
+            return everything(self._cloud, self._domains, known)
+        finally:
+            databases.close()
 
     def _domains(self, hosts: Sequence[str]) -> tuple[HostDomains, ...]:
         """What hosts tell of their domains, where it is said how to ask."""

@@ -6,6 +6,7 @@ import dataclasses
 from osc_recover import facts
 from osc_recover.checks import audit
 from osc_recover.facts.audit import (
+    DiskMapping,
     Everything,
     ListedAttachment,
     ListedPort,
@@ -54,6 +55,11 @@ def volume(name='v1', **more):
 
 def attachment(name='a1', of='v1', to=DB, **more):
     return ListedAttachment(name, of, to, **{'host': 'cmp2', **more})
+
+
+def mapping(attachment):
+    """What nova's database has of the volume of db."""
+    return DiskMapping(DB, 'v1', attachment, updated_at=LONG_AGO)
 
 
 def row(of=WEB, status='accepted', source='cmp1', **more):

@@ -25,6 +25,7 @@ from tests.unit.audit_facts import (
     finding,
     found,
     held,
+    mapping,
     port,
     refused,
     row,
@@ -70,6 +71,7 @@ FIRES = {
     'rootless': {'servers': (*db(), server('b-id', 'cmp1', image=None))},
     'volume-gone': {'servers': web(volumes=('v9',))},
     'attachment-missing': {'attachments': ()},
+    'attachment-differs': {'mappings': (mapping('a9'),)},
     'volume-wedged': {'volumes': (volume(status='detaching'),)},
     'volume-unknown-host': {'volumes': (volume(host='old@lab#pool'),)},
     'attachment-of-nobody': {
@@ -408,6 +410,35 @@ def test_an_attachment_of_a_young_volume_is_no_finding():
     young = (volume(updated_at=JUST_NOW),)
     more = (attachment(), attachment('a2', to=WEB, status='reserved'))
     assert found(volumes=young, attachments=more) == []
+
+
+@pytest.mark.parametrize(
+    'mine', [{'attachment': ''}, {'dropped': True}, {'volume': 'v9'}], ids=str
+)
+def test_a_mapping_that_tells_nothing_is_no_finding(mine):
+    told = dataclasses.replace(mapping('a9'), **mine)
+    assert found(mappings=(told,)) == []
+    assert found(mappings=(mapping('a1'),)) == []
+
+
+def test_a_database_tells_what_the_root_was():
+    root = dataclasses.replace(mapping('a0'), root=True, dropped=True)
+    one = finding(
+        servers=db(image=None, volumes=()),
+        attachments=(),
+        mappings=(root,),
+    )
+    assert one.code == 'rootless'
+    assert 'volume v1 was its root' in one.evidence
+
+
+def test_a_database_tells_which_attachment_is_left_over():
+    one = finding(
+        attachments=(attachment(), attachment('a2')),
+        mappings=(mapping('a1'),),
+    )
+    assert 'volume attachment delete a2' in one.way_out
+    assert 'delete a1' not in one.way_out
 
 
 def test_two_attachments_of_a_volume_to_a_server_are_said():

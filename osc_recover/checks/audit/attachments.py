@@ -91,11 +91,17 @@ def attachment_twice(view: AuditView) -> Iterator[Finding]:
             if len(mine) < 2 or not view.steady(server):
                 continue
             hosts = ', '.join(one.host or one.status for one in mine)
+            known = {m.attachment for m in view.mappings[server.id]}
+            left = [one.id for one in mine if one.id not in known]
+            told = len(left) < len(mine)
             yield found(
                 _subject(mine[0], volume),
                 f'volume {volume.id} has {len(mine)} attachments to server '
                 f'{server.id}',
-                'keep the one that nova has (openstack '
+                'nova has not: '
+                + '; '.join(_DELETE.format(id=name) for name in left)
+                if told
+                else 'keep the one that nova has (openstack '
                 '--os-compute-api-version 2.89 server volume list '
                 f'{server.id}), and delete the others: '
                 + _DELETE.format(id='<attachment>'),

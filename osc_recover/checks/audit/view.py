@@ -16,6 +16,7 @@ from osc_recover.facts import (
     Service,
 )
 from osc_recover.facts.audit import (
+    DiskMapping,
     Everything,
     ListedAttachment,
     ListedPort,
@@ -84,6 +85,11 @@ class AuditView:
         for volume, server in pairs:
             found[volume].append(server)
         return found
+
+    @functools.cached_property
+    def mappings(self) -> Mapping[str, list[DiskMapping]]:
+        """What nova's database has of a server's volumes, by server."""
+        return _by(self.seen.mappings, lambda mapping: mapping.server)
 
     @functools.cached_property
     def domains(self) -> Mapping[str, list[Domain]]:

@@ -43,7 +43,7 @@ def rootless(view: AuditView) -> Iterator[Finding]:
                 'is to be brought back first (openstack volume list '
                 '--all-projects has them, and block_device_mapping of nova '
                 'which they were)',
-                view.since('nova', server.updated),
+                _root(view, server) or view.since('nova', server.updated),
             )
 
 
@@ -79,6 +79,38 @@ def attachment_missing(view: AuditView) -> Iterator[Finding]:
                 f'volume_attachment refresh {server.id} {lost[0]} <connector>',
                 '; '.join(_status(view, volume) for volume in lost),
             )
+
+
+@check('attachment-differs', 'audit')
+def attachment_differs(view: AuditView) -> Iterator[Finding]:
+    """nova has another attachment of a volume than cinder: the database
+    tells, and no list does.
+    """
+    if not view.told('volumes', 'attachments'):
+        return
+    for server in view.seen.servers:
+        if not _rests(view, server):
+            continue
+        for one in view.mappings[server.id]:
+            volume = view.volumes.get(one.volume)
+            if one.dropped or not one.attachment or volume is None:
+                continue
+            theirs = [
+                other.id
+                for other in view.attachments[one.volume]
+                if other.server == server.id
+            ]
+            young = view.young('cinder', volume.updated_at)
+            if theirs and one.attachment not in theirs and not young:
+                yield found(
+                    server_subject(server),
+                    f'nova has attachment {one.attachment} of volume '
+                    f'{one.volume}, and cinder has {", ".join(theirs)}',
+                    f'{_REBOOTED}; attach it anew first: nova-manage '
+                    f'volume_attachment refresh {server.id} {one.volume} '
+                    '<connector>',
+                    _status(view, one.volume),
+                )
 
 
 @check('volume-wedged', 'audit')
@@ -118,6 +150,15 @@ def volume_unknown_host(view: AuditView) -> Iterator[Finding]:
             f'{volume.host} --newhost <host@backend#pool>, when another one '
             'serves the same storage',
         )
+
+
+def _root(view: AuditView, server: Server) -> str:
+    """What its root was, where nova's database was asked."""
+    dropped = [m for m in view.mappings[server.id] if m.dropped and m.root]
+    if not dropped:
+        return ''
+    since = f' since {dropped[-1].updated_at}'
+    return f'volume {dropped[-1].volume} was its root, dropped{since}'
 
 
 def _rests(view: AuditView, server: Server) -> bool:
