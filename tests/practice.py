@@ -83,7 +83,9 @@ def reached(
     )
 
 
-def fence_devices() -> list[dict[str, Any]]:
+def fence_devices(
+    hosts: Sequence[str] = lab.HOSTS,
+) -> list[dict[str, Any]]:
     """The practice cloud's power switches, one a host."""
     state = str(lab.state_dir())
     return [
@@ -92,7 +94,7 @@ def fence_devices() -> list[dict[str, Any]]:
             'agent': str(lab.fence_agent()),
             'options': {'plug': host, 'state': state},
         }
-        for host in lab.HOSTS
+        for host in hosts
     ]
 
 
@@ -144,12 +146,12 @@ def database(name: str = 'nova') -> Any:
 class Practice:
     """The practice cloud through its API, as an admin uses it."""
 
-    def __init__(self) -> None:
+    def __init__(self, cloud: str = CLOUD) -> None:
         config = openstack.config.OpenStackConfig(
             config_files=[str(lab.clouds_yaml())]
         )
         self.sdk = openstack.connection.Connection(
-            config=config.get_one(CLOUD)
+            config=config.get_one(cloud)
         )
         self.nova = self.sdk.compute
 
@@ -177,12 +179,16 @@ class Practice:
 
     def heal(self, host: str) -> None:
         """A host as it was before anything happened to it."""
-        lab.revive(host)
+        self.revive(host)
         self.until(lambda: not self.open_records(host), f'{host} cleaned up')
         service = self.service(host)
         if service['forced_down'] or service['status'] != 'enabled':
             self.put_service(host, forced_down=False, status='enabled')
         self.until(lambda: self.service(host)['state'] == 'up', f'{host} up')
+
+    def revive(self, host: str) -> None:
+        """Power on, and nova-compute started."""
+        lab.revive(host)
 
     def open_records(self, host: str) -> list[dict[str, Any]]:
         """Evacuations off a host that it has not cleaned up after."""
@@ -330,13 +336,17 @@ class Practice:
 
     def delete_all(self) -> None:
         """Delete every server, its volumes, and the groups."""
+        self.delete_servers()
+        for volume in self.sdk.block_storage.volumes(details=True):
+            with contextlib.suppress(openstack.exceptions.SDKException):
+                self.sdk.block_storage.delete_volume(volume)
+
+    def delete_servers(self) -> None:
+        """Delete every server and group; volumes that go with them go."""
         for server in self.servers():
             with contextlib.suppress(AssertionError):
                 self.call('DELETE', f'/servers/{server["id"]}')
         self.until(lambda: not self.servers(), 'all servers deleted')
-        for volume in self.sdk.block_storage.volumes(details=True):
-            with contextlib.suppress(openstack.exceptions.SDKException):
-                self.sdk.block_storage.delete_volume(volume)
         groups = self.call('GET', '/os-server-groups?all_projects=1')
         for group in groups['server_groups']:
             self.call('DELETE', f'/os-server-groups/{group["id"]}')

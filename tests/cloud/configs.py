@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import pathlib
 import string
 from collections.abc import Mapping
 
@@ -18,10 +19,10 @@ def write() -> None:
     folder = paths.state() / 'conf'
     for template in TEMPLATES.iterdir():
         if template.name not in (PER_HOST, CLOUDS):
-            files.write_text(folder / template.name, _fill(template.name))
+            files.write_text(folder / template.name, fill(template.name))
     for host in HOSTS:
         files.write_text(
-            folder / f'nova-{host}.conf', _fill(PER_HOST, host=host)
+            folder / f'nova-{host}.conf', fill(PER_HOST, host=host)
         )
         # nova-compute writes its node's identity there, and makes no folder.
         (paths.host(host) / 'nova').mkdir(parents=True, exist_ok=True)
@@ -33,7 +34,7 @@ def write() -> None:
 
 
 def clouds() -> None:
-    files.write_text(paths.clouds_yaml(), _fill(CLOUDS))
+    files.write_text(paths.clouds_yaml(), fill(CLOUDS))
 
 
 def everything() -> str:
@@ -57,8 +58,9 @@ def _write_keys(purpose: str) -> None:
     folder.chmod(0o700)
 
 
-def _fill(name: str, **more: str) -> str:
-    text = (TEMPLATES / name).read_text()
+def fill(name: str, folder: pathlib.Path = TEMPLATES, **more: str) -> str:
+    """A template with the values of this machine, and more."""
+    text = (folder / name).read_text()
     return string.Template(text).substitute(_values(), **more)
 
 

@@ -5,10 +5,15 @@ from __future__ import annotations
 
 import pathlib
 
-from tests.cloud import configs, errors, files, paths, processes, services
+from tests.cloud import errors, files, paths, processes, services
 
 RUNNING = 1
 SHUTDOWN = 4
+
+
+def names() -> list[str]:
+    """The compute hosts of this state."""
+    return sorted(folder.name for folder in paths.host('').glob('*'))
 
 
 def fail(host: str, keep_power: bool = False) -> None:
@@ -48,9 +53,9 @@ def guests_file(host: str) -> pathlib.Path:
 
 
 def check(host: str) -> None:
-    if host not in configs.HOSTS:
+    if host not in names():
         raise errors.CloudError(
-            f'there is no host {host}; there are {", ".join(configs.HOSTS)}'
+            f'there is no host {host}; there are {", ".join(names())}'
         )
 
 

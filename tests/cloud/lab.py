@@ -32,7 +32,9 @@ def fence_agent() -> pathlib.Path:
 
 def guests() -> dict[str, dict[str, Record]]:
     """By host and UUID: name, domain, power (1 runs, 3 paused, 4 is off)."""
-    return {host: files.read(hosts.guests_file(host), {}) for host in HOSTS}
+    return {
+        host: files.read(hosts.guests_file(host), {}) for host in hosts.names()
+    }
 
 
 def powered(host: str) -> bool:
@@ -92,7 +94,7 @@ def volume_knob(**values: Any) -> None:
 
 def reset_knobs() -> None:
     """All knobs of all hosts and of the storage back to nothing special."""
-    for host in HOSTS:
+    for host in hosts.names():
         _knobs(host).unlink(missing_ok=True)
     _volume_knobs().unlink(missing_ok=True)
 

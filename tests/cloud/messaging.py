@@ -7,7 +7,7 @@ import os
 import pathlib
 import socket
 
-from tests.cloud import install, paths, ports, processes, waiting
+from tests.cloud import commands, install, paths, ports, processes, waiting
 
 MAPPER = 'epmd'
 BROKER = 'rabbitmq'
@@ -43,6 +43,13 @@ def answers() -> bool:
             return client.recv(1) == b'\x01'
     except OSError:
         return False
+
+
+def control(*words: str) -> None:
+    """Run rabbitmqctl on the broker, which must run."""
+    # Not the script on PATH either: see install.rabbitmq.
+    program = pathlib.Path(install.rabbitmq()).with_name('rabbitmqctl')
+    commands.run('rabbitmqctl', [str(program), *words], env=_env())
 
 
 def _home() -> pathlib.Path:

@@ -41,15 +41,25 @@ def claim(name: str) -> None:
     Asked just before each start: our own service would end, and what is
     meant for it would reach theirs.
     """
-    if answers(name):
+    claim_number(port(name), name)
+
+
+def claim_number(number: int, name: str) -> None:
+    """As ``claim``, of a port that is not one of the practice cloud's."""
+    if listens(number):
         raise errors.CloudError(
-            f'port {port(name)}, meant for {name}, is in use by another '
+            f'port {number}, meant for {name}, is in use by another '
             'process; end that, or set OSC_RECOVER_CLOUD_PORT to the first '
             f'of {len(NAMES)} free ports'
         )
 
 
 def answers(name: str) -> bool:
+    return listens(port(name))
+
+
+def listens(number: int) -> bool:
+    """Whether anybody takes connections there."""
     with socket.socket() as client:
         client.settimeout(1)
-        return client.connect_ex(('127.0.0.1', port(name))) == 0
+        return client.connect_ex(('127.0.0.1', number)) == 0

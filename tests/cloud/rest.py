@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from typing import Any
 
 from tests.cloud import errors, keys, ports
@@ -21,9 +22,13 @@ PREFIX = {
 
 
 class Admin:
-    """One token, and calls with it."""
+    """One token, and calls with it.
 
-    def __init__(self) -> None:
+    :param elsewhere: service -> its URL, where it is not the practice cloud's
+    """
+
+    def __init__(self, elsewhere: Mapping[str, str] | None = None) -> None:
+        self._elsewhere = elsewhere or {}
         self.project = ''
         self._headers = {
             'Content-Type': 'application/json',
@@ -66,6 +71,9 @@ class Admin:
     ) -> Any:
         return self._send('PUT', service, path, body, kind)[0]
 
+    def delete(self, service: str, path: str) -> None:
+        self._send('DELETE', service, path)
+
     def _send(
         self,
         method: str,
@@ -77,7 +85,7 @@ class Admin:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         headers = {**self._headers, **({'Content-Type': kind} if kind else {})}
         request = urllib.request.Request(
-            ports.url(service) + PREFIX[service] + path,
+            self._url(service) + PREFIX[service] + path,
             method=method,
             data=None if body is None else data,
             headers=headers,
@@ -93,15 +101,22 @@ class Admin:
             ) from exc
         except OSError as exc:
             raise errors.CloudError(
-                f'{service} does not answer at {ports.url(service)}: {exc}; '
+                f'{service} does not answer at {self._url(service)}: {exc}; '
                 'is the cloud up?'
             ) from exc
 
+    def _url(self, service: str) -> str:
+        return self._elsewhere.get(service) or ports.url(service)
+
 
 def answers(service: str) -> bool:
+    return answers_at(ports.url(service))
+
+
+def answers_at(url: str) -> bool:
     """Whether an API answers at all; versions need no token."""
     try:
-        urllib.request.urlopen(ports.url(service) + '/', timeout=5).close()
+        urllib.request.urlopen(url + '/', timeout=5).close()
     except urllib.error.HTTPError as exc:
         return exc.code < 500
     except OSError:

@@ -100,8 +100,8 @@ def volume_type() -> None:
     )
 
 
-def flavors() -> None:
-    admin = rest.Admin()
+def flavors(admin: rest.Admin | None = None) -> None:
+    admin = admin or rest.Admin()
     there = {f['name'] for f in admin.get('nova', '/flavors')['flavors']}
     for name, disk in FLAVORS.items():
         if name not in there:

@@ -68,7 +68,7 @@ def compute(host: str) -> Service:
 
 
 def compute_argv(host: str) -> tuple[str, ...]:
-    return _double('nova-compute', '--config-file', _conf(f'nova-{host}.conf'))
+    return double('nova-compute', '--config-file', _conf(f'nova-{host}.conf'))
 
 
 def inside(host: str) -> tuple[str, ...]:
@@ -140,7 +140,7 @@ def workers() -> list[Service]:
         ),
         Service(
             AGENT,
-            _double(AGENT, '--config-file', _conf('neutron.conf')),
+            double(AGENT, '--config-file', _conf('neutron.conf')),
             lambda since: all(
                 _agent_beats(host, since)
                 for host in configs.HOSTS
@@ -150,11 +150,12 @@ def workers() -> list[Service]:
     ]
 
 
-def _api(name: str, module: str, *more: str, **env: str) -> Service:
-    argv = (
+def uwsgi(module: str, port: int, processes: int = 2) -> tuple[str, ...]:
+    """What serves a WSGI module of the virtual environment."""
+    return (
         _bin('uwsgi'),
         '--http-socket',
-        f'127.0.0.1:{ports.port(name)}',
+        f'127.0.0.1:{port}',
         '--home',
         str(paths.venv()),
         '--module',
@@ -164,7 +165,7 @@ def _api(name: str, module: str, *more: str, **env: str) -> Service:
         '--enable-threads',
         # Threads would race: neutron's first requests see half a policy.
         '--processes',
-        '1' if name in ALONE else '2',
+        str(processes),
         '--buffer-size',
         '65535',
         '--add-header',
@@ -172,10 +173,17 @@ def _api(name: str, module: str, *more: str, **env: str) -> Service:
         '--listen',
         '100',
         '--disable-logging',
-        *more,
     )
+
+
+def _api(name: str, module: str, *more: str, **env: str) -> Service:
+    argv = uwsgi(module, ports.port(name), 1 if name in ALONE else 2)
     return Service(
-        f'{name}-api', argv, lambda since: rest.answers(name), env, name
+        f'{name}-api',
+        (*argv, *more),
+        lambda since: rest.answers(name),
+        env,
+        name,
     )
 
 
@@ -192,7 +200,7 @@ def _cinder(
 ) -> Service:
     return Service(
         name,
-        _double(name, '--config-file', _conf('cinder.conf')),
+        double(name, '--config-file', _conf('cinder.conf')),
         lambda since: (
             _beats('cinder', _cinder_path('/os-services'), name, host, since)
             and also()
@@ -220,14 +228,14 @@ def _beats(api: str, path: str, binary: str, host: str, since: float) -> bool:
     return any(
         row['binary'] == binary
         and row['host'] == host
-        and _seconds(row['updated_at']) > since
+        and seconds(row['updated_at']) > since
         for row in _rows(api, path, 'services')
     )
 
 
 def _agent_beats(host: str, since: float) -> bool:
     return any(
-        row['host'] == host and _seconds(row['heartbeat_timestamp']) > since
+        row['host'] == host and seconds(row['heartbeat_timestamp']) > since
         for row in _rows('neutron', '/agents', 'agents')
     )
 
@@ -240,7 +248,7 @@ def _rows(api: str, path: str, key: str) -> list[dict[str, Any]]:
         return []
 
 
-def _seconds(text: str | None) -> float:
+def seconds(text: str | None) -> float:
     """A service's time of its last heartbeat; they run on our clock."""
     if text is None:
         return 0.0
@@ -262,7 +270,8 @@ def _env() -> dict[str, str]:
     }
 
 
-def _double(*argv: str) -> tuple[str, ...]:
+def double(*argv: str) -> tuple[str, ...]:
+    """What starts a service of the virtual environment with our doubles."""
     # -P, or the folder of the script would be searched for modules first.
     return (_bin('python'), '-P', str(paths.HERE / 'doubles/run.py'), *argv)
 

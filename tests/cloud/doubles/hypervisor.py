@@ -20,7 +20,11 @@ from tests.cloud.doubles import knobs
 SIZE = {'vcpus': 64, 'memory_mb': 65536, 'disk_gb': 1000}
 
 
-class Hypervisor(fake.FakeDriverWithoutFakeNodes):
+# Before nodes had identities, nova's fake had one kind.
+_FAKE = getattr(fake, 'FakeDriverWithoutFakeNodes', fake.FakeDriver)
+
+
+class Hypervisor(_FAKE):
     def init_host(self, host):
         super().init_host(host)
         self._home = paths.host(host)

@@ -15,7 +15,7 @@ from oslo_config import cfg
 from oslo_log import log
 from oslo_messaging import exceptions
 
-from tests.cloud import configs, services
+from tests.cloud import hosts, services
 
 LOG = log.getLogger(__name__)
 
@@ -28,7 +28,7 @@ class Wiring:
 
     def port_update(self, ctxt, port=None, **_):
         host = port.get('binding:host_id')
-        if host not in configs.HOSTS or not services.powered(host):
+        if host not in hosts.names() or not services.powered(host):
             return
         self._plugin.update_device_up(
             context.get_admin_context_without_session(),
@@ -56,7 +56,7 @@ def main():
 
 
 def _report_for_ever(api):
-    states = {host: _state(host) for host in configs.HOSTS}
+    states = {host: _state(host) for host in hosts.names()}
     while True:
         for host, state in states.items():
             if services.powered(host):
@@ -86,7 +86,7 @@ def _state(host):
         'configurations': {
             'bridge_mappings': {},
             'tunnel_types': ['vxlan'],
-            'tunneling_ip': f'127.0.0.{10 + configs.HOSTS.index(host)}',
+            'tunneling_ip': f'127.0.0.{10 + hosts.names().index(host)}',
             'integration_bridge': 'br-int',
             'datapath_type': 'system',
             'ovs_hybrid_plug': False,
