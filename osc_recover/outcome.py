@@ -23,6 +23,7 @@ _WORDS = {
     'audit': (DONE, LEFT),
     'ownership': (DONE, LEFT),
     'ownership-undo': (DONE, LEFT),
+    'host-undo': (DONE, LEFT),
 }
 
 # Verdicts on what is as it was asked for without being acted on.
@@ -186,9 +187,9 @@ def _row(
 class Times:
     """How long a server took, in seconds of the clock that kept the journal.
 
-    ``waited`` from the start of the run to the request, ``evacuated`` from
-    there to the end of the migration record, ``proven`` from there to the
-    proof, ``total`` from the start of the run to the proof; None: not known.
+    ``waited`` from the start of the run to the request (or transaction),
+    ``evacuated`` from there to its end, ``proven`` from there to the proof,
+    ``total`` from the start of the run to the proof; None: not known.
     """
 
     server: str
@@ -213,10 +214,13 @@ def times(plan: Plan, events: Sequence[Event]) -> list[Times]:
 def _times(
     verdict: Verdict, start: float | None, events: Sequence[Event]
 ) -> Times:
-    asked = _at(events, f'evacuate:{verdict.server}', 'begun')
-    there = _at(events, f'evacuate:{verdict.server}', 'done')
+    # In the database it is moved, and in no request.
+    by_hand = any(e.step == f'move:{verdict.server}' for e in events)
+    step = f'{"move" if by_hand else "evacuate"}:{verdict.server}'
+    asked = _at(events, step, 'begun')
+    there = _at(events, step, 'done')
     proven = _at(events, f'prove:{verdict.server}', 'done')
-    mine = [e for e in events if e.step == f'evacuate:{verdict.server}']
+    mine = [e for e in events if e.step == step]
     ids = [e.request_id for e in mine if e.request_id]
     return Times(
         verdict.server,

@@ -25,14 +25,14 @@ def show(args: Dict[str, Any], tell: Tell) -> Dict[str, Any]:
         ``state``, such as running or exited
     :raises Refused: when the engine does not answer, or not as it should
     """
-    engine = _engine()
-    if engine is None:
+    program = engine()
+    if program is None:
         return {'engine': None, 'containers': {}}
-    argv = [engine, 'ps', '--all', '--format', _FORMAT]
+    argv = [program, 'ps', '--all', '--format', _FORMAT]
     found = parse(run.run(argv, expect=[0]).text)
     wanted = set(args['containers'])
     return {
-        'engine': engine,
+        'engine': program,
         'containers': {
             name: {'state': state}
             for name, state in found.items()
@@ -61,17 +61,17 @@ def start(args: Dict[str, Any], tell: Tell) -> Dict[str, Any]:
 
 def _change(verb: str, args: Dict[str, Any]) -> Dict[str, Any]:
     names = args['containers']
-    engine = _engine()
+    program = engine()
     if not names:
         return {}
-    if engine is None:
+    if program is None:
         raise errors.Refused('no-engine', 'there is no docker and no podman')
     for name in names:
         if not name or not _LETTERS.issuperset(name) or name[0] in '-.':
             raise errors.Refused(
                 'bad-container', f'no container is called {name!r}'
             )
-    run.run([engine, verb, *names], timeout=args['seconds'], expect=[0])
+    run.run([program, verb, *names], timeout=args['seconds'], expect=[0])
     return {}
 
 
@@ -108,9 +108,10 @@ def _odd(line: str) -> errors.Refused:
     )
 
 
-def _engine() -> Optional[str]:
+def engine() -> Optional[str]:
+    """The program that runs containers here, or None."""
     folders = run.PATH.split(':')
-    for engine in _ENGINES:
-        if any(os.access(os.path.join(f, engine), os.X_OK) for f in folders):
-            return engine
+    for program in _ENGINES:
+        if any(os.access(os.path.join(f, program), os.X_OK) for f in folders):
+            return program
     return None

@@ -103,6 +103,22 @@ class Room:
         self._fill(min(fitting, key=lambda c: self._slack(c, need)), need)
         return None
 
+    def take_on(self, server: Server, hosts: Sequence[str]) -> str | None:
+        """Place a server on the one of these hosts with the most room.
+
+        Returns that host, or None where there is no room on any.
+        """
+        offered = self._view.candidates(server) or ()
+        need = self._view.resources(server)
+        fitting = [
+            c for c in offered if c.host in hosts and self._fits(c, need)
+        ]
+        if not fitting:
+            return None
+        chosen = max(fitting, key=lambda c: self._slack(c, need))
+        self._fill(chosen, need)
+        return chosen.host
+
     def _left(self, candidate: Candidate) -> dict[str, int]:
         return self._free.setdefault(candidate.provider, dict(candidate.free))
 

@@ -3,6 +3,7 @@
 
 from osc_recover.checks.finding import Finding, refuse
 from osc_recover.checks.registry import check
+from osc_recover.checks.servers import by_hand
 from osc_recover.checks.view import View
 from osc_recover.facts import Migration, Server
 
@@ -68,10 +69,12 @@ def stale_accepted(view: View, server: Server) -> Finding | None:
     ]
     if not rows:
         return None
+    ours = rows[0].type == 'evacuation' and rows[0].source == server.host
     return refuse(
         'an old migration record of it is still accepted, and nova would '
         'take it for the new one',
-        _close(rows[0], 'if nobody is working on it'),
+        _close(rows[0], 'if nobody is working on it')
+        + (f'; or {by_hand(server)}' if ours else ''),
         _row(rows[0]),
     )
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from osc_recover.checks.finding import Finding, refuse
 from osc_recover.checks.registry import check
+from osc_recover.checks.servers import by_hand
 from osc_recover.checks.view import View
 from osc_recover.facts import Group, Server
 
@@ -24,7 +25,7 @@ def affinity_all_here(view: View, server: Server) -> Finding | None:
         'host: the scheduler finds no host for the first one',
         'move one member by force (nova --os-compute-api-version 2.67 '
         f'evacuate --force {server.id} <host>), then plan again: the others '
-        'follow it',
+        f'follow it; or {by_hand(server)}',
         f'{len(group.members)} members',
     )
 

@@ -9,6 +9,8 @@ host    the name of one failed host
 server  one server of a failed host
 fleet   the servers that would be acted on, in order: what one takes is gone
         for the next
+by-hand        as server, of moves in the database
+fleet-by-hand  as fleet, of moves in the database
 return  a host that returns; its request is a Return, and there is no view
 audit   everything: its view is of the whole cloud, and there is no request
 
@@ -22,7 +24,16 @@ from typing import Any, Literal, TypeVar
 
 from osc_recover.checks.finding import Finding
 
-Scope = Literal['cloud', 'host', 'server', 'fleet', 'return', 'audit']
+Scope = Literal[
+    'cloud',
+    'host',
+    'server',
+    'fleet',
+    'by-hand',
+    'fleet-by-hand',
+    'return',
+    'audit',
+]
 Found = Finding | Iterable[Finding] | None
 F = TypeVar('F', bound=Callable[..., Found])
 

@@ -16,6 +16,7 @@ class Request:
     servers: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     target: str = ''
+    method: str = 'evacuate'  # or 'database'
     accept_data_loss: tuple[str, ...] = ()  # or 'all'
     reset_state: bool = False
     leave_stopped: bool = False
@@ -31,6 +32,11 @@ class Request:
     workers: int = 32
     timeout: int = 1800  # seconds a server
     max_failures: int = 0  # 0: no brake
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether servers are moved in the database, and not by nova."""
+        return self.method == 'database'
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -97,6 +103,14 @@ class OwnershipFix:
 @dataclasses.dataclass(frozen=True, slots=True)
 class OwnershipUndo:
     """``recover ownership undo``: of a run, on the hosts that it was for."""
+
+    run: str
+    workers: int = 32
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class MoveUndo:
+    """``recover run undo``: of a run that moved servers in the database."""
 
     run: str
     workers: int = 32

@@ -193,8 +193,17 @@ def reset_state(view: View, server: Server) -> Finding | None:
         return warn('it is set to ERROR first', loss=loss)
     return refuse(
         f'nova does not evacuate a {server.vm_state} server',
-        f'--reset-state sets it to ERROR first; lost is {loss}',
+        f'--reset-state sets it to ERROR first; lost is {loss}'
+        + (f'; or {by_hand(server)}' if server.vm_state != 'rescued' else ''),
         flag='--reset-state',
+    )
+
+
+def by_hand(server: Server) -> str:
+    """The command that moves a server where nova's own way is barred."""
+    return (
+        f'openstack recover server {server.id} --method database moves it in '
+        'the database, past that'
     )
 
 

@@ -6,14 +6,15 @@ in one pass and not in a thousand.
 """
 
 import functools
-from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import TypeVar
+from collections import Counter
+from collections.abc import Collection, Mapping
 
 from osc_recover.checks import places
+from osc_recover.checks.known import Known, by
 from osc_recover.checks.request import Request
 from osc_recover.facts import (
     Allocation,
+    ByHand,
     Candidate,
     Folder,
     Group,
@@ -29,7 +30,6 @@ from osc_recover.facts import (
     request_key,
 )
 
-T = TypeVar('T')
 HARD = {'affinity', 'anti-affinity'}
 
 
@@ -40,6 +40,11 @@ class View:
         self.situation = situation
         self.request = request
         self.hosts = request.hosts
+
+    @functools.cached_property
+    def known(self) -> Known:
+        """What moves by hand are judged by."""
+        return Known(self.situation.by_hand or ByHand())
 
     @functools.cached_property
     def servers(self) -> tuple[Server, ...]:
@@ -201,7 +206,7 @@ class View:
 
     @functools.cached_property
     def _ports(self) -> dict[str, tuple[Port, ...]]:
-        return _by(self.situation.ports, lambda port: port.server)
+        return by(self.situation.ports, lambda port: port.server)
 
     @functools.cached_property
     def _volumes(self) -> dict[str, Volume]:
@@ -209,11 +214,11 @@ class View:
 
     @functools.cached_property
     def _migrations(self) -> dict[str, tuple[Migration, ...]]:
-        return _by(self.situation.migrations, lambda row: row.server)
+        return by(self.situation.migrations, lambda row: row.server)
 
     @functools.cached_property
     def _allocations(self) -> dict[str, tuple[Allocation, ...]]:
-        return _by(self.situation.allocations, lambda one: one.consumer)
+        return by(self.situation.allocations, lambda one: one.consumer)
 
     @functools.cached_property
     def _images(self) -> dict[str, Image]:
@@ -239,12 +244,3 @@ def ran(server: Server) -> bool:
     if server.vm_state == 'error':
         return server.power_state != 4
     return server.vm_state != 'stopped'
-
-
-def _by(
-    items: Iterable[T], key: Callable[[T], str]
-) -> dict[str, tuple[T, ...]]:
-    found: defaultdict[str, list[T]] = defaultdict(list)
-    for item in items:
-        found[key(item)].append(item)
-    return {name: tuple(group) for name, group in found.items()}

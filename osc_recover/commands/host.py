@@ -45,6 +45,7 @@ class RecoverHost(_Recover):
       openstack recover host cmp-3 --fenced "power off seen in the BMC"
       openstack recover host cmp-3 --fence --yes -f json
       openstack recover host cmp-3 --fence --dry-run
+      openstack recover host cmp-3 --method database --server db-1 --fence
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
@@ -118,9 +119,12 @@ def _add_scope(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
         '--method',
-        choices=['evacuate'],
+        choices=['evacuate', 'database'],
         default='evacuate',
-        help="how servers are moved (default: evacuate, by nova's own API)",
+        help="how servers are moved (default: evacuate, by nova's own API); "
+        "database changes nova's records by hand, for servers that nova "
+        'cannot evacuate (openstack recover run undo takes it back until '
+        'they are started)',
     )
     add(
         '--exclude',
@@ -214,7 +218,7 @@ def _add_consent(parser: argparse.ArgumentParser) -> None:
 def options(parsed_args: argparse.Namespace) -> dict[str, Any]:
     """What a request takes from the options."""
     names = (
-        'exclude target priority_property max_failures fence fenced '
+        'method exclude target priority_property max_failures fence fenced '
         'accept_data_loss reset_state leave_stopped many_down take_over'
     )
     taken = {name: getattr(parsed_args, name) for name in names.split()}

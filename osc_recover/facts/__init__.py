@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What was observed: frozen records, with nothing decided yet."""
 
+from osc_recover.facts.by_hand import ByHand as ByHand
+from osc_recover.facts.by_hand import Connector as Connector
+from osc_recover.facts.by_hand import Moved as Moved
 from osc_recover.facts.claims import Binding as Binding
 from osc_recover.facts.claims import BoundPort as BoundPort
 from osc_recover.facts.claims import Holdings as Holdings

@@ -71,6 +71,8 @@ class Server:
     evacuations: tuple[str, ...] = ()  # request ids of evacuate actions seen
     fault: str = ''
     instance_name: str = ''  # what its domain is called
+    locked: bool = False
+    locked_reason: str = ''
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

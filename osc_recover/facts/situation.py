@@ -4,6 +4,7 @@
 import dataclasses
 from collections.abc import Mapping
 
+from osc_recover.facts.by_hand import ByHand
 from osc_recover.facts.cloud import (
     Agent,
     Allocation,
@@ -32,7 +33,8 @@ class Situation:
     are the cloud's.  ``candidates`` maps a request, as ``request_key`` writes
     it, to what placement offers for it; a request that is missing was not
     asked.  ``storage`` is what the destinations say of the servers' disks,
-    if they were asked, and ``returned`` what a host says that returns.
+    if they were asked, ``returned`` what a host says that returns, and
+    ``by_hand`` what else a move in the database is planned from.
     ``gaps`` says what could not be observed, and why; ``unseen`` has the
     kinds of facts, such as ports, that are missing for that.
     """
@@ -55,6 +57,7 @@ class Situation:
     masakari: tuple[MasakariHost, ...] = ()
     storage: tuple[HostStorage, ...] = ()
     returned: Returned | None = None
+    by_hand: ByHand | None = None
     gaps: tuple[str, ...] = ()
     unseen: tuple[str, ...] = ()
 

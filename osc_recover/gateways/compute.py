@@ -21,6 +21,7 @@ READS = '2.96'
 HYPERVISORS = '2.87'
 SHARES = '2.97'
 WRITES = '2.68'
+LOCKS = '2.73'  # the first that keeps a reason
 GROUPS_A_PAGE = 1000
 
 
@@ -195,14 +196,18 @@ class Compute:
 
         Deleted servers are answered for as well (from 2.21).
         """
+        found = self.actions(server)
+        return tuple(request for name, request in found if name == 'evacuate')
+
+    def actions(self, server: str) -> tuple[tuple[str, str], ...]:
+        """What was asked for, with the request ids, newest first."""
         found = self._list(
             f'/servers/{server}/os-instance-actions', 'instanceActions'
         )
         actions = (_of('an instance action', action) for action in found)
         return tuple(
-            action.text('request_id')
+            (action.text('action', ''), action.text('request_id', ''))
             for action in actions
-            if action.text('action', '') == 'evacuate'
         )
 
     def share_count(self, server: str) -> int:
@@ -230,6 +235,19 @@ class Compute:
     def stop(self, server: str) -> Reply:
         """Ask nova to stop a server."""
         return self._action(server, 'os-stop', None)
+
+    def start(self, server: str) -> Reply:
+        """Ask nova to start a server that is stopped."""
+        return self._action(server, 'os-start', None)
+
+    def lock(self, server: str, reason: str) -> Reply:
+        """Keep all but admins from changing a server, and say why."""
+        told = {'locked_reason': reason[:255]}
+        return self._action(server, 'lock', told, LOCKS)
+
+    def unlock(self, server: str) -> Reply:
+        """Let others change it again."""
+        return self._action(server, 'unlock', None)
 
     def update_service(
         self,
@@ -341,6 +359,8 @@ def server_from(data: Any) -> facts.Server:
         tags=record.texts('tags', ()),
         fault=record.inner('fault', {}).text('message', ''),
         instance_name=record.text(f'{attributes}instance_name', ''),
+        locked=record.flag('locked', False),
+        locked_reason=record.text('locked_reason', ''),
     )
 
 

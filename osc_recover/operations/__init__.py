@@ -8,16 +8,22 @@ from typing import Self
 from osc_recover.effects import Control, Guard, Operation
 from osc_recover.facts import Migration, Server, Service
 from osc_recover.gateways.accounts import Accounts
+from osc_recover.gateways.allocations import Allocations
+from osc_recover.gateways.attachments import Attachments
 from osc_recover.gateways.cloud import Cloud
 from osc_recover.gateways.compute import Compute
+from osc_recover.gateways.database import Databases
 from osc_recover.gateways.host_services import Services as HostServices
 from osc_recover.gateways.hosts import Hosts
 from osc_recover.gateways.network import Network
 from osc_recover.gateways.ownership import Ground
+from osc_recover.gateways.port_bindings import PortBindings
+from osc_recover.gateways.server_rows import ServerRows
 from osc_recover.gateways.trees import Trees
 from osc_recover.gateways.volume import Volumes
 from osc_recover.operations import (
     audit,
+    by_hand,
     domains,
     guard,
     host,
@@ -55,14 +61,24 @@ class Services:
     compute: Compute
     network: Network
     volumes: Volumes
+    holders: by_hand.Holders | None = None  # for moves in the database
 
     @classmethod
-    def of(cls, cloud: Cloud) -> Self:
-        """Those of a cloud."""
+    def of(cls, cloud: Cloud, databases: Callable[[], Databases]) -> Self:
+        """Those of a cloud.
+
+        :param databases: asked only when something is moved in them
+        """
         return cls(
             Compute(cloud.compute),
             Network(cloud.network),
             Volumes(cloud.volume),
+            by_hand.Holders(
+                Allocations(cloud.placement),
+                PortBindings(cloud.network),
+                Attachments(cloud.volume),
+                ServerRows(databases),
+            ),
         )
 
 
@@ -116,6 +132,15 @@ def of_run(
             hurried=lambda: not under_way,
         ),
     }
+    if services.holders:
+        verbs |= by_hand.verbs(
+            compute,
+            services.holders,
+            run.id,
+            tick=tick,
+            grace=grace,
+            timeout=timeout,
+        )
     return OfRun(
         verbs, guard.StillDead(Shared(lists.services, tick), mark, control)
     )

@@ -4,6 +4,12 @@
 from osc_recover.facts import Migration, Server
 
 _AGAIN = 'openstack recover run resume tries it again once the cause is gone'
+# Where nova's scheduler, or its own record of the request, is in the way.
+_BY_HAND = (
+    'or, if it is nova that finds no host: openstack recover server {server} '
+    '--method database moves it in the database (with --dry-run it tells '
+    'whether it can)'
+)
 
 
 def of_failed(record: Migration, server: Server) -> str:
@@ -14,6 +20,10 @@ def of_failed(record: Migration, server: Server) -> str:
     rebuild_instance).  What is in the way of a start is a matter of domains,
     consoles and network filters, as the guide has it ("if problems persist").
     """
+    if record.status == 'error':
+        # The conductor's word for it (nova/conductor/manager.py,
+        # rebuild_instance): no destination was ever asked.
+        return f'{_AGAIN}; {_BY_HAND.format(server=server.id)}'
     if record.status != 'failed' or server.vm_state != 'error':
         return _AGAIN
     return (

@@ -2,13 +2,14 @@
 """Recover the servers of failed hosts: facts and a request in, a plan out."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from osc_recover import checks, errors, records
+from osc_recover.checks import places_by_hand
 from osc_recover.checks.finding import Finding
 from osc_recover.checks.request import Request as Request
 from osc_recover.checks.view import View
-from osc_recover.facts import Situation
+from osc_recover.facts import Server, Situation
 from osc_recover.plan import Plan, Verdict
 from osc_recover.procedures import lanes, order, verdicts
 from osc_recover.procedures.drift import differences as differences
@@ -43,8 +44,21 @@ def _judged(view: View, of_hosts: Iterable[Finding]) -> Plan:
     notes = list(of_hosts)
     for finding in checks.of_fleet(view, fleet):
         about.get(finding.about, notes).append(finding)
-    rows = [verdicts.verdict(view, s, about[s.id]) for s in servers]
+    going = [s for s in servers if not verdicts.refused(about[s.id])]
+    to = _destinations(view, going)
+    rows = [
+        verdicts.verdict(view, s, about[s.id], to.get(s.id, ''))
+        for s in servers
+    ]
     return _plan(view, sorted(rows, key=lambda row: not row.act), notes)
+
+
+def _destinations(view: View, going: Sequence[Server]) -> Mapping[str, str]:
+    """Where each goes, as far as the plan says it and not the scheduler."""
+    if not view.request.by_hand:
+        return {server.id: view.request.target for server in going}
+    places = places_by_hand.choose(view, going)
+    return {server: place.host for server, place in places.items()}
 
 
 def _plan(

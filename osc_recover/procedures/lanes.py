@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The phases, lanes and steps of a recovery by evacuation."""
+"""The phases of a recovery, and the lanes and steps of evacuations."""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,6 +9,7 @@ from osc_recover.checks.servers import RESETTABLE
 from osc_recover.checks.view import View
 from osc_recover.facts import Server, Service
 from osc_recover.plan import Lane, Phase, Step, Verdict
+from osc_recover.procedures import by_hand
 
 Going = tuple[Server, Verdict]
 
@@ -22,7 +23,8 @@ def phases(view: View, going: Sequence[Going]) -> tuple[Phase, ...]:
         tuple(_force_down(service) for service in services if service),
         must=True,
     )
-    recover = Phase('recover', tuple(_recover(view, *one) for one in going))
+    lane = by_hand.lane if view.request.by_hand else _recover
+    recover = Phase('recover', tuple(lane(view, *one) for one in going))
     return (fence, down, recover) if view.request.fence else (down, recover)
 
 

@@ -16,7 +16,7 @@ def refused(findings: Iterable[Finding]) -> bool:
 
 
 def verdict(
-    view: View, server: Server, findings: Sequence[Finding]
+    view: View, server: Server, findings: Sequence[Finding], destination: str
 ) -> Verdict:
     """What the plan does with a server, from what was found about it."""
     if refused(findings):
@@ -25,9 +25,9 @@ def verdict(
         server=server.id,
         name=server.name,
         kind=kind(view, server),
-        code=_way(server),
+        code='database' if view.request.by_hand else _way(server),
         act=True,
-        destination=view.request.target,
+        destination=destination,
         loss='; '.join(f.loss for f in findings if f.loss),
         reason='; '.join(f.text for f in findings),
         way_out='; '.join(f.way_out for f in findings if f.way_out),

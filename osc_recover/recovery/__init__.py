@@ -17,12 +17,16 @@ from osc_recover.evidence import Evidence as Evidence
 from osc_recover.facts import Probe, Server
 from osc_recover.gateways.cloud import Cloud
 from osc_recover.gateways.compute import Compute
+from osc_recover.gateways.database.databases import Databases
+from osc_recover.gateways.database.sources import Sources
 from osc_recover.journal import Journal
 from osc_recover.observe import setup
 from osc_recover.plan import Plan
+from osc_recover.procedures import by_hand_undo
 from osc_recover.procedures import host as host_procedure
 from osc_recover.records import from_data
 from osc_recover.recovery.audit import AuditOfCloud
+from osc_recover.recovery.by_hand import ByHand
 from osc_recover.recovery.carrying import Carrying
 from osc_recover.recovery.domains import DomainsOfServers
 from osc_recover.recovery.failed_hosts import FailedHosts
@@ -62,6 +66,11 @@ class Recovery:
         return Journal(self.settings.journal_path)
 
     @functools.cached_property
+    def databases(self) -> Databases:
+        """The databases of nova and cinder; asked when they are needed."""
+        return Databases(Sources(self.settings.database, self.settings.ssh))
+
+    @functools.cached_property
     def runs(self) -> RunsOfCloud:
         """The runs of this cloud."""
         return RunsOfCloud(self.cloud, lambda: self.journal)
@@ -69,7 +78,18 @@ class Recovery:
     @functools.cached_property
     def failed_hosts(self) -> FailedHosts:
         """Hosts that have failed, and their return."""
-        return FailedHosts(self.cloud, self.settings, self.runs)
+        return FailedHosts(self.cloud, self.settings, self.runs, self.by_hand)
+
+    @functools.cached_property
+    def by_hand(self) -> ByHand:
+        """Moves in nova's database."""
+        return ByHand(
+            self.cloud,
+            self.settings,
+            lambda: self.databases,
+            self.runs,
+            lambda: self.journal,
+        )
 
     @property
     def ownership(self) -> Ownership:
@@ -146,6 +166,8 @@ class Recovery:
             return self.audit.plan(_request(plan, AuditFix))
         if plan.procedure == 'domain':
             return self.domains.plan(_request(plan, DomainRepair))
+        if plan.procedure == by_hand_undo.PROCEDURE:
+            return self.by_hand.anew(plan)
         if plan.procedure in ('ownership', 'ownership-undo'):
             return self.renumbering.anew(plan)
         return self.failed_hosts.plan(_request(plan, Request))
@@ -165,8 +187,10 @@ class Recovery:
             self.settings,
             self.journal,
             self.services,
+            lambda: self.databases,
             self.failed_hosts.looked,
         )
+        self.by_hand.check_not_taken_back(run)
         return carrying.carry_out(run, watch, evidence or Evidence())
 
 

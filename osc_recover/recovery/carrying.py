@@ -3,7 +3,7 @@
 
 import contextlib
 import getpass
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from osc_recover import operations
 from osc_recover.effects import Control
@@ -11,6 +11,7 @@ from osc_recover.engine import Engine, Watcher
 from osc_recover.evidence import Evidence, HostsOff
 from osc_recover.gateways.cloud import Cloud
 from osc_recover.gateways.compute import Compute
+from osc_recover.gateways.database import Databases
 from osc_recover.gateways.fence import FenceAgents
 from osc_recover.gateways.hosts import Hosts
 from osc_recover.journal import Journal
@@ -35,6 +36,7 @@ class Carrying:
         settings: Settings,
         journal: Journal,
         services: ServicesOfHosts,
+        databases: Callable[[], Databases],
         looked: operations.Looked | None = None,
     ) -> None:
         self._cloud = cloud
@@ -42,6 +44,7 @@ class Carrying:
         self._settings = settings
         self._journal = journal
         self._services = services
+        self._databases = databases
         self._looked = looked
         self._power = FenceAgents(settings.fence, settings.fence_timeout)
         self._hosts_off = HostsOff(journal, self._compute, self._power)
@@ -96,7 +99,7 @@ class Carrying:
                 )
             return
         yield operations.of_run(
-            operations.Services.of(self._cloud),
+            operations.Services.of(self._cloud, self._databases),
             run,
             control,
             power=self._power,

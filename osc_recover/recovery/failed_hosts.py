@@ -17,6 +17,7 @@ from osc_recover.plan import Plan
 from osc_recover.procedures import host as procedure
 from osc_recover.procedures import returning
 from osc_recover.recovery.asking import with_returned, with_storage
+from osc_recover.recovery.by_hand import ByHand
 from osc_recover.recovery.known import check_hosts
 from osc_recover.recovery.runs import RunsOfCloud
 from osc_recover.runs import Run
@@ -30,12 +31,17 @@ class FailedHosts:
     """
 
     def __init__(
-        self, cloud: Cloud, settings: Settings, runs: RunsOfCloud
+        self,
+        cloud: Cloud,
+        settings: Settings,
+        runs: RunsOfCloud,
+        by_hand: ByHand,
     ) -> None:
         self._cloud = cloud
         self._compute = Compute(cloud.compute)
         self._settings = settings
         self._runs = runs
+        self._by_hand = by_hand
         self.looked: operations.Looked | None = None
 
     def plan(self, request: Request) -> Plan:
@@ -45,6 +51,8 @@ class FailedHosts:
 
         :raises errors.Refused: when no server may be touched at all
         :raises errors.UnknownHost: when nova has no such compute host
+        :raises errors.DatabaseError: when servers are to be moved in nova's
+            database, and that does not answer
         """
         began = time.monotonic()
         facts = observe.situation(self._cloud, request.hosts)
@@ -53,6 +61,7 @@ class FailedHosts:
         self._check_switches(request)
         request = self._with_own_run(facts, request)
         facts = with_storage(facts, request, self._settings.ssh)
+        facts = self._by_hand.with_records(facts, request)
         return procedure.recover_host(facts, request)
 
     def _with_own_run(self, facts: Situation, request: Request) -> Request:

@@ -139,6 +139,8 @@ def findings(
         'host': [(host,) for host in view.hosts],
         'server': [(one,) for one in view.servers],
         'fleet': [(view.servers,)],
+        'by-hand': [(one,) for one in view.servers],
+        'fleet-by-hand': [(view.servers,)],
     }
     return [
         finding

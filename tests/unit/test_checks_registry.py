@@ -6,6 +6,7 @@ import pytest
 from osc_recover import facts
 from osc_recover.checks import registry
 from osc_recover.facts import HostDomains
+from tests.unit import by_hand_cases
 from tests.unit.situations import (
     HOST,
     asked,
@@ -329,6 +330,7 @@ CASES = {
         ),
         (RETURNING, returned()),
     ),
+    **by_hand_cases.CASES,
 }
 
 

@@ -160,7 +160,8 @@ class Hypervisor(_FAKE):
         share_info=None,
     ):
         volumes = self._connected(block_device_info)
-        self._guest(instance)
+        # As libvirt's, which makes the guest anew from what nova has of it.
+        self._have_disk(instance)
         self._set(instance, power_state.RUNNING)
         self._did('power_on', instance, volumes=volumes)
 
