@@ -5,3 +5,8 @@ from tests.oracle.allowed import Allowed
 
 # Two evacuations by nova.
 TWICE: tuple[Allowed, ...] = ()
+
+# An evacuation by nova, and a move in the database: before the failed host
+# is back, and after.
+MOVED: tuple[Allowed, ...] = ()
+RETURNED: tuple[Allowed, ...] = ()
