@@ -6,9 +6,10 @@ tree of 200,000 entries (with ``--large`` one of a million too) in a temporary
 folder, of which 2, 20 and 100 % belong to the old numbers, and removes it.
 
 CPU is user and system time of a way's process and its children, the start of
-Python included; the figures are medians of the rounds, and ratios within
-them.  The guide's commands start a process for each file: where that would
-take too long, some are run and the rest is extrapolated, which is said.
+Python included, and memory that of the largest of them; the figures are
+medians of the rounds, and ratios within them.  The guide's commands start a
+process for each file: where that would take too long, some are run and the
+rest is extrapolated, which is said.
 """
 
 import argparse
@@ -44,10 +45,11 @@ print({shown})
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
-    """Seconds."""
+    """Seconds, and the most memory that one process had, in MiB."""
 
     cpu: float
     wall: float
+    memory: float = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +64,10 @@ class Tree:
     @property
     def root(self) -> pathlib.Path:
         return self.folder / 'tree'
+
+    @property
+    def manifest(self) -> pathlib.Path:
+        return self.folder / 'manifests' / 'm'
 
     @property
     def matching(self) -> int:
@@ -104,7 +110,11 @@ def run(argv: list[object]) -> Cost:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f'{argv[0]} ended with {process.returncode}')
-    return Cost(usage.ru_utime + usage.ru_stime, time.monotonic() - start)
+    return Cost(
+        usage.ru_utime + usage.ru_stime,
+        time.monotonic() - start,
+        usage.ru_maxrss / 1024,
+    )
 
 
 def added(*costs: Cost) -> Cost:
@@ -170,12 +180,11 @@ def owned(tree: Tree) -> Cost:
 
 
 def _change(tree: Tree, attributes: str) -> Cost:
-    manifest = tree.folder / 'manifests' / 'm'
-    shown = "result['counts']"
     cost = _ours(
-        tree, 'change', shown, manifest=str(manifest), attributes=attributes
-    )
-    manifest.unlink()
+        tree, 'change', "result['counts']",
+        manifest=str(tree.manifest), attributes=attributes,
+    )  # fmt: skip
+    tree.manifest.unlink()
     return cost
 
 
@@ -207,6 +216,24 @@ def _ours(tree: Tree, call: str, shown: str, **more: str) -> Cost:
     code = OURS.format(call=call, args=args, shown=shown)
     top = pathlib.Path(__file__).parents[1]
     return run([PYTHON, '-I', '-c', code, top])
+
+
+def round_trip(tree: Tree) -> None:
+    """Changed, proven and taken back by one manifest; printed."""
+    numbers = {'manifest': str(tree.manifest)}
+    for call, shown, more in [
+        ('change', "result['counts']", {'attributes': 'every'}),
+        ('verify', "result['manifest']['counts']", {'attributes': 'every'}),
+        ('undo', "result['counts']", {}),
+    ]:
+        cost = _ours(tree, call, shown, **numbers, **more)
+        print(
+            f'{call:10} cpu {cost.cpu:8.2f} s  wall {cost.wall:8.2f} s   '
+            f'memory {cost.memory:6.1f} MiB'
+        )
+    size = tree.manifest.stat().st_size / 1024 / 1024
+    print(f'manifest   {size:.1f} MiB')
+    tree.manifest.unlink()
 
 
 Way = Callable[[Tree], Cost]
@@ -280,6 +307,8 @@ def _measure(entries: int, share: int, args: argparse.Namespace) -> None:
             show(f'change, {title}', changes, mine)
         if tree.matching > FORKS and not args.without_guide:
             print(f'(guide: {FORKS // 2} of its forks were run)')
+        print(f'\nround trip, {title}')
+        round_trip(tree)
         limit(tree)  # nothing is left to find, as it should be
         looks = measured(tree, LOOKS, args.rounds)
         show(f'verify, {title}', looks, verify)
