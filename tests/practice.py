@@ -143,6 +143,22 @@ def database(name: str = 'nova') -> Any:
     )
 
 
+def database_urls(**changed: str) -> dict[str, str]:
+    """What recover: database says of the practice cloud.
+
+    :param changed: other URLs
+    """
+    base = (
+        f'mysql+pymysql://practice:{keys.PASSWORD}@127.0.0.1:'
+        f'{ports.port("mariadb")}'
+    )
+    return {
+        'nova_api': f'{base}/nova_api',
+        'cinder': f'{base}/cinder',
+        **changed,
+    }
+
+
 class Practice:
     """The practice cloud through its API, as an admin uses it."""
 

@@ -15,8 +15,9 @@ _CHECKS = {'auth-failed': 'token', 'bad-settings': 'settings'}
 class CheckSetup(base.Lister):
     """Check that everything is there that a recovery needs
 
-    Tries the token, the APIs and the rights, the journal and the fence
-    devices; changes nothing.  Exits 0 when nothing is broken.
+    Tries the token, the APIs and the rights, the journal, the fence devices,
+    the hosts over SSH and the databases; changes nothing.  Exits 0 when
+    nothing is broken.
 
     Example::
 

@@ -10,8 +10,9 @@ from osc_recover.gateways import identity, microversions
 from osc_recover.gateways.api import Api
 from osc_recover.gateways.cloud import Cloud
 from osc_recover.gateways.compute import Compute
+from osc_recover.gateways.database import Databases
 from osc_recover.gateways.fence import FenceAgents
-from osc_recover.observe import setup_hosts
+from osc_recover.observe import setup_databases, setup_hosts
 from osc_recover.settings import KEYS, Settings
 
 LOWEST = '2.68'  # the last microversion that changed evacuate before 2.95
@@ -20,7 +21,10 @@ _CLIENT_FIX = 'see the endpoint in the catalog: openstack catalog list'
 
 
 def probes(
-    cloud: Cloud, settings: Settings, open_journal: Callable[[], object]
+    cloud: Cloud,
+    databases: Databases,
+    settings: Settings,
+    open_journal: Callable[[], object],
 ) -> Iterator[Probe]:
     """One record for each thing that a recovery of hosts needs."""
     compute = Compute(cloud.compute)
@@ -37,6 +41,7 @@ def probes(
     hosts = _compute_hosts(compute)
     yield from _fence(settings, hosts)
     yield from setup_hosts.probes(settings.ssh, hosts)
+    yield from setup_databases.probes(databases, settings.database)
 
 
 def _tried(check: str, probe: Callable[[], Probe]) -> Probe:

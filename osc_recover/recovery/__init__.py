@@ -136,7 +136,9 @@ class Recovery:
 
     def probes(self) -> Iterator[Probe]:
         """What a recovery needs, tried; changes nothing."""
-        return setup.probes(self.cloud, self.settings, lambda: self.journal)
+        return setup.probes(
+            self.cloud, self.databases, self.settings, lambda: self.journal
+        )
 
     def check_unmoved(self, run: Run) -> None:
         """See that the cloud still is what the stored plan was made for.

@@ -19,6 +19,7 @@ COLUMNS = json.loads(
     (pathlib.Path(__file__).parents[1] / 'golden/columns.json').read_text()
 )
 CLOSED = 'http://127.0.0.1:9'
+NO_DATABASE = 'mysql+pymysql://nova:secret@127.0.0.1:9/nova'
 
 
 def away(service):
@@ -258,6 +259,42 @@ BROKEN = {
         'there is no sudo',
         'log in as root',
     ),
+    'nova_api is away': (
+        'practice',
+        {},
+        {'database': lib.database_urls(nova_api=NO_DATABASE)},
+        'database nova_api',
+        'broken',
+        'Connection refused',
+        'database server is up',
+    ),
+    'a cell is away': (
+        'practice',
+        {},
+        {
+            'database': {
+                **lib.database_urls(),
+                'cells': [{'name': 'cell1', 'url': NO_DATABASE}],
+            }
+        },
+        "database cell 'cell1'",
+        'broken',
+        'Connection refused',
+        'database server is up',
+    ),
+    'not the database of cinder': (
+        'practice',
+        {},
+        {
+            'database': lib.database_urls(
+                cinder=lib.database_urls()['nova_api']
+            )
+        },
+        'database cinder',
+        'broken',
+        "Table 'nova_api.volumes' doesn't exist",
+        'names the database of the service',
+    ),
     'a misspelt setting': (
         'practice',
         {},
@@ -278,6 +315,7 @@ WIDE = (
     'no right to see services',
     'no right to placement',
     'a setting that cannot be used',
+    'nova_api is away',
 )
 
 
@@ -361,14 +399,19 @@ def checked(clean, reaches, tmp_path_factory):
         folder = base / name.replace(' ', '-')
         more = dict(recover)
         by = reaches[more.pop('reach', 'well')]
-        return check(clouds(folder, changes, {**by, **more}), cloud)
+        return check(clouds(folder, changes, {**all_told(by), **more}), cloud)
 
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         done = dict(zip(BROKEN, pool.map(run, BROKEN), strict=True))
-    done['well'] = check(clouds(base / 'well', {}, reach))
-    sudo = reaches['sudo that runs']
+    done['well'] = check(clouds(base / 'well', {}, all_told(reach)))
+    sudo = all_told(reaches['sudo that runs'])
     done['well by sudo'] = check(clouds(base / 'sudo', {}, sudo))
     return done
+
+
+def all_told(reach):
+    """A recover: section with everything that a row is about."""
+    return {'database': lib.database_urls(), **reach}
 
 
 def states(done):
