@@ -23,38 +23,63 @@ _KOLLA = '/etc/kolla/{1}/{0}.conf'
 
 
 class Source(NamedTuple):
-    """A configuration, and what it is called."""
+    """A configuration, and what it is called.
+
+    :param runs: that it is one of a service that runs
+    """
 
     where: str
     conf: novaconf.Conf
+    runs: bool = False
+
+
+Found = Tuple[Dict[str, str], Source]
 
 
 def read(args: Dict[str, Any], tell: Tell) -> Dict[str, Any]:
     """Some options of nova's or cinder's configuration.
 
     :param args: ``project``, nova or cinder; ``path`` of its configuration
-        file, empty: its usual ones; ``options``: group and name of each
+        file, empty: its usual ones; ``options``: group and name of each, the
+        one that matters most first
     :returns: ``values``: those of the options that are given, by
         "group.name"; ``where``: what was read
-    :raises Refused: when there is nothing to read, or it is not understood
+    :raises Refused: when there is nothing to read, it is not understood, or
+        services that run differ in the first option
     """
-    wanted = [(str(group), str(name)) for group, name in args['options']]
+    wanted = ['.'.join(map(str, option)) for option in args['options']]
     sources = _sources(args['project'], args['path'])
-    read_ones = [(_values(one.conf, wanted), one.where) for one in sources]
-    values, where = max(read_ones, key=lambda one: len(one[0]))
-    if not values:
-        where = ' and '.join(where for _, where in read_ones)
-    return {'values': values, 'where': where}
+    found = [(_values(one.conf, wanted), one) for one in sources]
+    those = [one for one in found if wanted[0] in one[0]]
+    _agree(args['project'], wanted[0], those)
+    for values, source in (*those, *found):
+        if values:
+            return {'values': values, 'where': source.where}
+    where = ' and '.join(source.where for source in sources)
+    return {'values': {}, 'where': where}
 
 
-def _values(
-    conf: novaconf.Conf, wanted: List[Tuple[str, str]]
-) -> Dict[str, str]:
+def _agree(project: str, option: str, found: List[Found]) -> None:
+    """See that a host with several clouds is not taken for one of them."""
+    wheres: Dict[str, str] = {}
+    for values, source in found:
+        if source.runs:
+            wheres.setdefault(values[option], source.where)
+    if len(wheres) > 1:
+        raise errors.Refused(
+            'several-databases',
+            f'{" and ".join(wheres.values())} name different databases',
+            advice=f'name the file of the right one as recover: database: '
+            f'{project}_config in clouds.yaml',
+        )
+
+
+def _values(conf: novaconf.Conf, wanted: List[str]) -> Dict[str, str]:
     found = {}
-    for group, name in wanted:
-        value = conf.get(group, name)
+    for option in wanted:
+        value = conf.get(*option.split('.'))
         if value:
-            found[f'{group}.{name}'] = value
+            found[option] = value
     return found
 
 
@@ -87,7 +112,8 @@ def _running(project: str, program: str) -> Iterator[Source]:
             one = services.process(pid, words)
             told = services.files(_kind(project, program), one)
             conf = services.conf(project, one, told)
-            yield Source(f'the configuration of {program}, {pid}', conf)
+            where = f'the configuration of {program}, process {pid},'
+            yield Source(where, conf, runs=True)
 
 
 def _kind(project: str, program: str) -> services.Kind:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from oslo_config import cfg
 
@@ -146,6 +146,27 @@ def test_the_conductor_of_a_cell_is_not_asked_for_the_apis_database(host, run):
     assert read()['where'] == f'{host}/etc/nova/nova.conf'
 
 
+def test_services_of_several_clouds_are_not_taken_for_one(host, run):
+    run('nova-api', write(host / 'one.conf', BOTH))
+    run('nova-scheduler', write(host / 'two.conf', BOTH))
+    assert read()['values']
+    other = BOTH.replace('/nova_api', '/other').replace('nova:', 'secret:')
+    run('nova-conductor', write(host / 'other.conf', other))
+    with pytest.raises(errors.Refused, match='different') as caught:
+        read()
+    assert 'nova-api' in caught.value.text
+    assert 'nova-conductor' in caught.value.text
+    assert 'secret' not in caught.value.text
+    assert 'nova_config' in caught.value.fields['advice']
+
+
+def test_what_runs_goes_before_a_file_that_was_left(host, run):
+    run('nova-api', write(host / 'own.conf', BOTH))
+    write(host / 'etc/nova/nova.conf', BOTH.replace('/nova_api', '/old'))
+    values = read()['values']
+    assert values['api_database.connection'].endswith('/nova_api')
+
+
 def test_a_service_that_ends_meanwhile_is_passed_by(host, monkeypatch):
     ended = 2**22 + 1  # above the highest number of a process
     monkeypatch.setattr(services, 'running', lambda _: [(ended, ('x',))])
@@ -194,19 +215,21 @@ def test_each_form_of_a_value_is_read_as_oslo_config_reads_it(tmp_path, text):
     check(tmp_path, f'[DEFAULT]\na = A\n[database]\nb = B\n{text}\n')
 
 
+@settings(max_examples=300, deadline=None)
 @given(LINES, LINES)
 def test_any_value_is_read_as_oslo_config_reads_it(
     tmp_path_factory, first, second
 ):
     folder = tmp_path_factory.getbasetemp()
-    check(folder, f'[DEFAULT]\na = {first}\n[database]\nconnection={second}\n')
+    text = f'[DEFAULT]\na = {first}\n[database]\nb = B\nconnection={second}\n'
+    check(folder, text)
 
 
 def check(folder, text):
     path = write(folder / 'nova.conf', text)
     try:
         theirs = by_oslo(path) or ''
-    except cfg.Error:
+    except (cfg.Error, RecursionError):
         with pytest.raises(errors.Refused):
             read(path)
         return
