@@ -28,6 +28,7 @@ from osc_recover.operations import (
     guard,
     host,
     host_services,
+    instances,
     proof,
     renumbering,
     server,
@@ -186,6 +187,14 @@ def of_hosts(
 def of_audit(cloud: Cloud, grace: float) -> OfRun:
     """Make the operations of a run that mends records."""
     return OfRun(audit.verbs(cloud, grace), lambda run, host: None)
+
+
+def of_instances(
+    compute: Compute, databases: Databases, grace: float
+) -> OfRun:
+    """Make the operations of a run on the states of servers."""
+    verbs = instances.verbs(compute, databases, grace)
+    return OfRun(verbs, lambda run, host: None)
 
 
 def ticks_between(waiting: int, under_way: int) -> float:

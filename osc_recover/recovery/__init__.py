@@ -9,6 +9,7 @@ from osc_recover import errors, settings
 from osc_recover.checks.request import (
     AuditFix,
     DomainRepair,
+    InstanceChange,
     Request,
     ServiceChange,
 )
@@ -30,6 +31,7 @@ from osc_recover.recovery.by_hand import ByHand
 from osc_recover.recovery.carrying import Carrying
 from osc_recover.recovery.domains import DomainsOfServers
 from osc_recover.recovery.failed_hosts import FailedHosts
+from osc_recover.recovery.instances import InstancesOfCells
 from osc_recover.recovery.ownership import Ownership
 from osc_recover.recovery.renumbering import Renumbering
 from osc_recover.recovery.requests import Requests
@@ -117,6 +119,11 @@ class Recovery:
         return DomainsOfServers(self.compute, self.settings)
 
     @property
+    def instances(self) -> InstancesOfCells:
+        """Servers as nova's databases have them."""
+        return InstancesOfCells(self.cloud, self.databases, self.settings)
+
+    @property
     def requests(self) -> Requests:
         """What is asked for, with what the configuration says."""
         return Requests(self.settings)
@@ -170,6 +177,8 @@ class Recovery:
             return self.domains.plan(_request(plan, DomainRepair))
         if plan.procedure == by_hand_undo.PROCEDURE:
             return self.by_hand.anew(plan)
+        if plan.procedure == 'instance':
+            return self.instances.plan(_request(plan, InstanceChange))
         if plan.procedure in ('ownership', 'ownership-undo'):
             return self.renumbering.anew(plan)
         return self.failed_hosts.plan(_request(plan, Request))

@@ -98,6 +98,11 @@ class Carrying:
                     timeout=_SEEN,
                 )
             return
+        if run.plan.procedure == 'instance':
+            yield operations.of_instances(
+                self._compute, self._databases(), grace
+            )
+            return
         yield operations.of_run(
             operations.Services.of(self._cloud, self._databases),
             run,
