@@ -95,7 +95,7 @@ def seen(
             server=mine[0] if mine else None,
             migrations=asked.may('api', moves, ()),
             allocations=asked.may('placement', held, ()),
-            providers=names,
+            providers={key: name for name, key in names.items()},
             ports=asked.may('neutron', ports, ()),
             volumes=asked.may('cinder', of_cinder, ()),
             unasked=asked.silent,
