@@ -114,6 +114,21 @@ def host_flavor(view: View, server: Server) -> Finding | None:
     )
 
 
+@check('ports-unread', 'by-hand')
+def ports_unread(view: View, server: Server) -> Finding | None:
+    """A port whose binding nobody told would stay where it is."""
+    known = {port.id for port in view.known.ports(server.id)}
+    missing = [p.id for p in view.ports(server) if p.id not in known]
+    if not missing:
+        return None
+    return refuse(
+        'what its ports are bound to is not known: neutron did not tell',
+        'bring neutron back (openstack recover setup check says what is '
+        'wrong), then plan again',
+        f'port {", ".join(missing)}',
+    )
+
+
 @check('host-port', 'by-hand')
 def host_port(view: View, server: Server) -> Finding | None:
     """Ports whose device, bandwidth or binding is of the failed host."""

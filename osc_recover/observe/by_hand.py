@@ -112,7 +112,7 @@ def _holdings(cloud: Cloud, server: str) -> Sequence[facts.Holdings]:
 
 
 def _ports(cloud: Cloud, server: str) -> Sequence[facts.BoundPort]:
-    # Without them the check "unseen" has refused the server.
+    # Without them the check "ports-unread" refuses the server.
     with _may_fail():
         return PortBindings(cloud.network).of_server(server)
     return ()

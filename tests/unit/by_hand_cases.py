@@ -34,6 +34,7 @@ def port(**changes: Any) -> Case:
 
 
 IMAGE = given.of_image()
+PORTS = given.of_image(ports=('p1',))
 VOLUME = given.of_volumes('s1', 'v1')
 PLAIN = case(IMAGE)
 LEFT = moving.EvacuationRow(8, 'm-8', 'accepted', given.FAILED)
@@ -66,6 +67,10 @@ CASES: dict[tuple[str, str], tuple[Case, Case]] = {
     ('by-hand', 'host-flavor'): (
         movable(extra_specs={'resources:VGPU': '1'}),
         movable(extra_specs={'aggregate:ssd': 'true'}),
+    ),
+    ('by-hand', 'ports-unread'): (
+        case(PORTS, given.by_hand(PORTS, ports=())),
+        case(PORTS),
     ),
     ('by-hand', 'host-port'): (port(profile=('pci_slot',)), port()),
     ('by-hand', 'port-elsewhere'): (port(host='cmp-9'), port(host='cmp-2')),
