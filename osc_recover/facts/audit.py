@@ -68,12 +68,16 @@ class ListedAttachment:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class StorageService:
-    """A service of cinder; that of volumes is on a host@backend."""
+    """A service of cinder; that of volumes is on a host@backend.
+
+    In a ``cluster`` it serves the volumes of others as well.
+    """
 
     host: str
     binary: str = 'cinder-volume'
     up: bool = True
     updated_at: str = ''
+    cluster: str = ''
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

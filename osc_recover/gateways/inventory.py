@@ -201,6 +201,7 @@ def storage(api: Api) -> tuple[audit.StorageService, ...]:
             binary=record.text('binary', ''),
             up=record.text('state', '') == 'up',
             updated_at=record.text('updated_at', ''),
+            cluster=record.text('cluster', ''),
         )
         for record in records.objects('services')
     )

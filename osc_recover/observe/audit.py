@@ -38,6 +38,9 @@ from osc_recover.gateways.placement import Placement
 from osc_recover.observe.gathering import Future, Gathering, gathering
 from osc_recover.observe.servers import one
 
+# As few are told one by one; of more, at most one in so many.
+_SOME, _SHARE = 3, 3
+
 T = TypeVar('T')
 D = TypeVar('D')
 Guests = Callable[[Sequence[str]], tuple[HostDomains, ...]]
@@ -134,6 +137,7 @@ class _Told:
         named -= {server.id for server in seen.servers}
         named -= {row.uuid for row in seen.migrations}
         found = self._each(one, named)
+        self._check_volumes(seen)
         gone = {name for name, servers in found.items() if not servers}
         remembered = self._each(_remembered, gone & attached)
         self._gaps += [
@@ -149,6 +153,32 @@ class _Told:
             gaps=tuple(self._gaps),
             unseen=tuple(gap.what for gap in self._gaps),
         )
+
+    def _check_volumes(self, seen: Everything) -> None:
+        """See that cinder lists most of what servers have.
+
+        An account that sees one project's volumes alone gets a list, too.
+        """
+        wanted = {(v, s.id) for s in seen.servers for v in s.volumes}
+        listed = {volume.id for volume in seen.volumes}
+        given = {(a.volume, a.server) for a in seen.attachments}
+        self._check_most('volumes', [v in listed for v, _ in sorted(wanted)])
+        self._check_most(
+            'attachments', [pair in given for pair in sorted(wanted)]
+        )
+
+    def _check_most(self, what: str, shown: Sequence[bool]) -> None:
+        missing = shown.count(False)
+        if missing > _SOME and _SHARE * missing > len(shown):
+            self._gap(
+                what,
+                f'cinder shows no {what} for {missing} of the {len(shown)} '
+                'volumes that servers have',
+                'see whether this account may see those of all projects; if '
+                'it may, cinder has lost them (a database restored from an '
+                'old backup?): do not reboot servers, as a reboot drops the '
+                'mappings of such volumes',
+            )
 
     def _each(
         self, question: Callable[[Compute, str], T], names: Iterable[str]

@@ -132,6 +132,23 @@ def test_without_nova_there_is_no_audit(crooked):
         pass
 
 
+@pytest.mark.parametrize('what', ['volumes', 'attachments'])
+def test_a_cinder_that_shows_only_some_is_a_gap(crooked, what):
+    more = [crooked_cloud.uuid(900 + n) for n in range(4)]
+    key = 'os-extended-volumes:volumes_attached'
+    crooked.servers[WEB][key] = [{'id': name} for name in more]
+    if what == 'attachments':
+        crooked.volumes |= {
+            name: crooked_cloud.volume(name, 'x', 'in-use') for name in more
+        }
+    with observed(crooked) as (_, _, seen):
+        pass
+    assert what in [gap.what for gap in seen.gaps]
+    assert '4 of the 6' in seen.gaps[0].problem
+    lost = {'volume-gone', 'attachment-missing'}
+    assert not lost & {code for code, _ in planted(seen)}
+
+
 def test_a_cell_that_is_down_is_a_gap(crooked, monkeypatch):
     lost = {'binary': 'nova-compute', 'host': 'cmp9', 'status': 'UNKNOWN'}
     told = Crooked._services(crooked, argparse.Namespace(query={}))
@@ -251,8 +268,8 @@ def test_what_cannot_be_mended_is_left_and_says_why(crooked):
 def test_what_changes_between_two_looks_is_no_finding(crooked, monkeypatch):
     looks = []
 
-    def once(cloud, domains):
-        looks.append(everything(cloud, domains))
+    def once(*asked):
+        looks.append(everything(*asked))
         crooked.ports[PORT]['binding:host_id'] = 'cmp2'
         return looks[-1]
 

@@ -296,6 +296,10 @@ def test_a_port_that_is_not_bound_is_bound(vif):
     assert (one.code, one.remedy.verb) == ('port-unbound', 'port.bind')
 
 
+def test_a_neutron_without_bindings_tells_none():
+    assert found(ports=(port(host='', vif_type=''),)) == []
+
+
 def test_a_port_of_a_stopped_server_may_be_unbound():
     stopped = web(vm_state='stopped', power_state=4)
     assert found(servers=stopped, ports=(port(vif_type='unbound'),)) == []
@@ -487,6 +491,12 @@ def test_a_volume_on_a_host_that_does_not_exist_is_said():
     assert found(volumes=made) == []
 
 
+def test_a_volume_of_a_cluster_is_served_by_others():
+    lost = (volume(), volume('v2', status='available', host='old@lab#p'))
+    one = StorageService('ctl@lab', cluster='all@lab')
+    assert found(volumes=lost, storage=(one,)) == []
+
+
 def test_a_storage_service_that_is_down_is_a_service():
     down = StorageService('ctl@lab', up=False)
     assert found(storage=(down,)) == []
@@ -511,6 +521,10 @@ def test_an_evacuation_whose_source_never_went_is_said():
     for away in ({'up': False}, {'forced_down': True}):
         services = (service('cmp1', **away), service('cmp2'))
         assert found(**seen, migrations=done, services=services) == []
+
+
+def test_an_evacuation_of_a_deleted_server_is_never_completed():
+    assert found(migrations=(row(GONE, 'done'),), gone=(GONE,)) == []
 
 
 @pytest.mark.parametrize('status', ['accepted', 'running', 'finished'])

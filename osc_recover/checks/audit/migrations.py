@@ -47,7 +47,8 @@ def evacuation_open(view: AuditView) -> Iterator[Finding]:
         source = view.services.get(row.source)
         if source is None or not source.up or source.forced_down:
             continue
-        if server is not None and server.host == row.source:
+        # It never completes those of servers that were deleted.
+        if server is None or server.host == row.source:
             continue
         yield found(
             _subject(row, server),

@@ -11,7 +11,8 @@ from osc_recover.facts import Server
 from osc_recover.facts.audit import ListedPort
 
 OF_COMPUTES = 'compute:'  # and the zone
-_UNBOUND = ('', 'unbound', 'binding_failed')
+# Where neutron has no bindings at all, it tells no type.
+_UNBOUND = ('unbound', 'binding_failed')
 # Of these, the binding's host is the one that nova has the server on; ports
 # of others may be bound to a card or a bare-metal node.
 _PLAIN = ('normal', 'direct', 'macvtap')
@@ -42,7 +43,7 @@ def port_unbound(view: AuditView) -> Iterator[Finding]:
         if mine and port.vif_type in _UNBOUND and server.vm_state == 'active':
             yield found(
                 port_subject(port, server),
-                f'it is not bound ({port.vif_type or "no binding"}), and its '
+                f'it is not bound ({port.vif_type}), and its '
                 f'server {server.id} runs on {server.host}',
                 _way_out('port-unbound', view, port, server),
                 view.since('neutron', port.updated_at),

@@ -134,11 +134,10 @@ def volume_unknown_host(view: AuditView) -> Iterator[Finding]:
     """No cinder-volume works for it: nothing can be done with it."""
     if not view.told('cinder services') or not view.seen.storage:
         return
-    known = {
-        service.host
-        for service in view.seen.storage
-        if service.binary == 'cinder-volume'
-    }
+    stores = [s for s in view.seen.storage if s.binary == 'cinder-volume']
+    if any(service.cluster for service in stores):
+        return
+    known = {service.host for service in stores}
     for volume in view.seen.volumes:
         place = volume.host.partition('#')[0]
         if volume.status in _NO_HOST_YET or not place or place in known:
