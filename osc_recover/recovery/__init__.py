@@ -111,7 +111,7 @@ class Recovery:
     @property
     def audit(self) -> AuditOfCloud:
         """What the services and hosts contradict each other in."""
-        return AuditOfCloud(self.cloud, self.settings)
+        return AuditOfCloud(self.cloud, self.settings, self.runs)
 
     @property
     def domains(self) -> DomainsOfServers:

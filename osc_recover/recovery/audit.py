@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What nova, placement, neutron, cinder and hosts contradict each other in."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from osc_recover.checks import audit
 from osc_recover.checks.audit.rows import Row, rows
 from osc_recover.checks.finding import Finding
 from osc_recover.checks.request import AuditFix
-from osc_recover.facts import HostDomains
+from osc_recover.facts import HostDomains, Service
 from osc_recover.facts.audit import Everything, Gap
 from osc_recover.gateways.cloud import Cloud
 from osc_recover.gateways.compute import Compute
@@ -15,10 +15,12 @@ from osc_recover.gateways.database import Databases
 from osc_recover.gateways.database.sources import Sources
 from osc_recover.gateways.domains import Domains
 from osc_recover.gateways.hosts import Hosts
+from osc_recover.markers import run_in
 from osc_recover.observe.audit import everything
 from osc_recover.plan import Plan
 from osc_recover.procedures.audit import check_codes, mend
 from osc_recover.recovery.known import check_hosts
+from osc_recover.recovery.runs import RunsOfCloud
 from osc_recover.settings import Settings, SshSettings
 
 Audited = tuple[list[Finding], tuple[Gap, ...]]
@@ -27,9 +29,12 @@ Audited = tuple[list[Finding], tuple[Gap, ...]]
 class AuditOfCloud:
     """Looks for what is inconsistent, and plans to mend it."""
 
-    def __init__(self, cloud: Cloud, settings: Settings) -> None:
+    def __init__(
+        self, cloud: Cloud, settings: Settings, runs: RunsOfCloud
+    ) -> None:
         self._cloud = cloud
         self._settings = settings
+        self._runs = runs
 
     def rows(self, host: str, min_age: int) -> list[Row]:
         """A row for each thing that is inconsistent; changes nothing.
@@ -60,8 +65,19 @@ class AuditOfCloud:
         if found:
             seen = self._look()
             again = audit.findings(seen, min_age)
-            found = audit.confirmed(found, again)
+            found = audit.held_back(
+                audit.confirmed(found, again), self._taken(seen.services)
+            )
         return (audit.on_host(found, host) if host else found), seen.gaps
+
+    def _taken(self, services: Iterable[Service]) -> dict[str, str]:
+        """The hosts that a run has marked which is not known to be over."""
+        marked = {s.host: run_in(s.disabled_reason) for s in services}
+        return {
+            host: run
+            for host, run in marked.items()
+            if run and not self._runs.is_finished(run)
+        }
 
     def _look(self) -> Everything:
         settings = self._settings

@@ -77,7 +77,14 @@ class RunsOfCloud:
 
     def has_ended(self, name: str) -> bool:
         """Whether a run is one of this cloud, and over."""
+        return self._state_of(name) in ('finished', 'failed')
+
+    def is_finished(self, name: str) -> bool:
+        """Whether a run is one of this cloud, and all of it is done."""
+        return self._state_of(name) == 'finished'
+
+    def _state_of(self, name: str) -> str:
         try:
-            return self.state(self.find(name)) in ('finished', 'failed')
+            return self.state(self.find(name))
         except (errors.UnknownRun, errors.WrongCloud):
-            return False
+            return ''

@@ -43,6 +43,7 @@ class Crooked:
 
     def __init__(self):
         self.asked = Counter()
+        self.reasons = {}  # why a host is disabled
         self.down = ()  # the first words of paths that answer 503
         self._lock = threading.RLock()
         self.servers = {
@@ -114,6 +115,7 @@ class Crooked:
                     'zone': 'nova',
                     'status': 'enabled',
                     'state': 'up',
+                    'disabled_reason': self.reasons.get(host),
                     'updated_at': NOW,
                 }
                 for host in hosts

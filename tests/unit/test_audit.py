@@ -16,10 +16,13 @@ from osc_recover.effects import Control
 from osc_recover.facts import Domain, HostDomains
 from osc_recover.facts.audit import Gap
 from osc_recover.gateways import inventory
+from osc_recover.journal import Journal
 from osc_recover.observe.audit import everything
+from osc_recover.plan import Plan
 from osc_recover.procedures.audit import mend
 from osc_recover.recovery.audit import AuditOfCloud
 from osc_recover.recovery.requests import Requests
+from osc_recover.recovery.runs import RunsOfCloud
 from osc_recover.settings import Settings
 from tests.unit import crooked_cloud
 from tests.unit.crooked_cloud import (
@@ -207,9 +210,17 @@ def test_attachments_are_read_page_by_page(crooked, monkeypatch):
 # Planned
 
 
+def audit_of(cloud, journal=None):
+    def opened():
+        assert journal, 'nothing was to be asked of the journal'
+        return journal
+
+    return AuditOfCloud(cloud, Settings(), RunsOfCloud(cloud, opened))
+
+
 def plan(cloud, *codes, host=''):
     request = AuditFix(codes, host)
-    return AuditOfCloud(cloud, Settings()).plan(request)
+    return audit_of(cloud).plan(request)
 
 
 def test_a_plan_has_what_was_asked_for(crooked):
@@ -228,9 +239,36 @@ def test_a_plan_has_what_was_asked_for(crooked):
 def test_a_plan_of_a_host_has_only_its_own(crooked):
     with crooked_cloud.cloud(crooked) as (_, cloud):
         made = plan(cloud, 'port-elsewhere', 'wedged-task', host='cmp2')
-        told = AuditOfCloud(cloud, Settings()).rows('cmp2', MIN_AGE)
+        told = audit_of(cloud).rows('cmp2', MIN_AGE)
     assert [step.target for step in made.steps()] == [PORT]
     assert {row.id for row in told} == {PORT, DOUBLE, GONE}
+
+
+@pytest.mark.parametrize(
+    'events, safe',
+    [
+        (('started', 'finished'), True),
+        (('started', 'ended'), False),
+        (('started',), False),
+    ],
+    ids=['finished', 'failed', 'cut off'],
+)
+def test_what_a_recovery_may_write_itself_is_left_to_it(
+    crooked, tmp_path, events, safe
+):
+    journal = Journal(tmp_path / 'journal.sqlite')
+    with crooked_cloud.cloud(crooked) as (_, cloud):
+        run = journal.store(Plan('host', ('cmp1',), ()), cloud.key, 'x')
+        for event in events:
+            journal.record(run.id, '', event)
+        crooked.reasons['cmp1'] = f'osc-recover run {run.id}'
+        rows = audit_of(cloud, journal).rows('', MIN_AGE)
+    fix = {row.id: bool(row.fix) for row in rows}
+    assert (fix[DOUBLE], fix[PORT], fix[WEB]) == (safe, safe, safe)
+    assert fix[STUCK]
+    told = {row.id: row.way_out for row in rows}
+    assert (f'run resume {run.id}' in told[DOUBLE]) != safe
+    journal.close()
 
 
 def test_an_unknown_host_is_refused(crooked):
@@ -238,7 +276,7 @@ def test_an_unknown_host_is_refused(crooked):
         crooked_cloud.cloud(crooked) as (_, cloud),
         pytest.raises(errors.UnknownHost, match='did you mean'),
     ):
-        AuditOfCloud(cloud, Settings()).rows('cmp3', MIN_AGE)
+        audit_of(cloud).rows('cmp3', MIN_AGE)
 
 
 @pytest.mark.parametrize(
@@ -275,7 +313,7 @@ def test_what_changes_between_two_looks_is_no_finding(crooked, monkeypatch):
 
     monkeypatch.setattr('osc_recover.recovery.audit.everything', once)
     with crooked_cloud.cloud(crooked) as (_, cloud):
-        rows = AuditOfCloud(cloud, Settings()).rows('', MIN_AGE)
+        rows = audit_of(cloud).rows('', MIN_AGE)
     assert len(looks) == 2
     assert {(row.state, row.id) for row in rows} == PLANTED - {
         ('port-elsewhere', PORT)
@@ -444,7 +482,7 @@ class Fixed:
     """A recovery in which an audit has these rows and plans."""
 
     def __init__(self, cloud):
-        self.audit = AuditOfCloud(cloud, Settings())
+        self.audit = audit_of(cloud)
         self.requests = Requests(Settings())
 
 

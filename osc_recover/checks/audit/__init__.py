@@ -4,6 +4,7 @@
 Importing the package registers every check, the most serious first.
 """
 
+import dataclasses
 from collections.abc import Collection, Mapping
 
 from osc_recover.checks import registry
@@ -60,6 +61,33 @@ def confirmed(
 def _same(finding: Finding) -> tuple[str, str, str]:
     # Not the evidence: ages go on.
     return finding.code, finding.about, finding.what
+
+
+def held_back(
+    found: Collection[Finding], taken: Mapping[str, str]
+) -> list[Finding]:
+    """Leave to a recovery that is not at its end what it may write itself.
+
+    It holds room twice, for one, and does not look again at what it has done.
+
+    :param taken: host -> the run that has it
+    """
+    return [_held_back(finding, taken) for finding in found]
+
+
+def _held_back(finding: Finding, taken: Mapping[str, str]) -> Finding:
+    hosts = finding.subject.hosts if finding.subject else ()
+    mine = [host for host in hosts if host in taken]
+    if not (finding.remedy and mine):
+        return finding
+    host, run = mine[0], taken[mine[0]]
+    return dataclasses.replace(
+        finding,
+        remedy=None,
+        way_out=f'run {run} has {host} and is not finished: openstack recover '
+        f'run resume {run} where it was started; or, if it is given up, '
+        f'openstack recover return {host}, then look again',
+    )
 
 
 def on_host(found: Collection[Finding], host: str) -> list[Finding]:
