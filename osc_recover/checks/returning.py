@@ -68,10 +68,9 @@ def double_allocation(
                 f'{_who(situation, held.consumer)} holds room on '
                 f'{request.host} and is not there',
                 f'{start(situation, request)}: it lets go of what was '
-                'evacuated; for the rest: nova-manage placement audit '
-                '--verbose, openstack resource provider allocation unset '
-                '--provider '
-                f'{held.provider} <consumer>',
+                'evacuated; for the rest: openstack recover audit --host '
+                f'{request.host} --fix double-allocation --fix '
+                'orphan-allocation',
             )
 
 
