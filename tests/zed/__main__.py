@@ -32,7 +32,9 @@ def _parser() -> argparse.ArgumentParser:
     ):
         commands.add_parser(name, help=text).set_defaults(call=call)
     one = commands.add_parser('demo', help='a host dies, and is recovered')
-    one.add_argument('--method', default='evacuate')
+    one.add_argument(
+        '--method', choices=('evacuate', 'database'), default='evacuate'
+    )
     one.set_defaults(call=demo)
     return parser
 

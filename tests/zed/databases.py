@@ -46,7 +46,8 @@ def make() -> None:
         ],
     )
     _manage('api_db', 'sync')
-    _manage('cell_v2', 'map_cell0', f'--database_connection={_url()}_cell0')
+    cell0 = url('nova_zed_cell0')
+    _manage('cell_v2', 'map_cell0', f'--database_connection={cell0}')
     _manage('db', 'sync')
     _manage('cell_v2', 'create_cell', '--name=cell1')
 
@@ -54,6 +55,12 @@ def make() -> None:
 def map_hosts() -> None:
     """Map its hosts to the cell, as the practice cloud's are."""
     _sql(''.join(_MAP_HOST.format(host=host) for host in where.HOSTS))
+
+
+def url(name: str) -> str:
+    """One of the databases, its own or the practice cloud's."""
+    server = f'practice:{keys.PASSWORD}@127.0.0.1:{ports.port("mariadb")}'
+    return f'mysql+pymysql://{server}/{name}'
 
 
 def _manage(*words: str) -> None:
@@ -64,8 +71,3 @@ def _manage(*words: str) -> None:
 def _sql(text: str) -> None:
     options = where.PRACTICE / 'conf/mariadb-client.cnf'
     commands.run('sql', ['mariadb', f'--defaults-file={options}'], text)
-
-
-def _url() -> str:
-    server = f'practice:{keys.PASSWORD}@127.0.0.1:{ports.port("mariadb")}'
-    return f'mysql+pymysql://{server}/nova_zed'
