@@ -295,6 +295,16 @@ def played(race, attempt):
     return taken
 
 
+def test_what_goes_away_meanwhile_keeps_nobody_else(
+    tmp_path, wanted, monkeypatch
+):
+    old, names = Zoo(tmp_path / 'old'), os.listdir
+    with monkeypatch.context() as patched:
+        patched.setattr(os, 'listdir', lambda path: [b'gone', *names(path)])
+        change(old)
+    assert wrong(old, wanted) == {}
+
+
 def test_an_owner_that_swaps_a_folder_for_a_link_gets_nothing(tmp_path):
     race = Race(tmp_path)
     assert rounds_with_loot(race, ours, ROUNDS) == 0

@@ -5,7 +5,17 @@ import collections
 import errno
 import os
 import stat
-from typing import Callable, Deque, Dict, List, NamedTuple, Sequence
+from typing import (
+    Callable,
+    Deque,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    NamedTuple,
+    Sequence,
+    Tuple,
+)
 
 from osc_recover.agent.tree import acl, labels, sorts
 from osc_recover.agent.tree import args as tree_args
@@ -29,6 +39,7 @@ class Found(NamedTuple):
     values: Values
 
 
+# Must leave the working directory as it is.
 Hand = Callable[[bytes, List[Found]], None]
 
 
@@ -106,7 +117,11 @@ class Walk:
                 pending.pop()
                 self._leave(pending)
             elif self._enter(pending[-1].pop()):
-                pending.append(self._visit(hand))
+                below = self._visit(hand)
+                if below:
+                    pending.append(below)
+                else:
+                    self._leave(pending)
 
     def forget(self) -> None:
         """Count anew from here."""
@@ -186,24 +201,21 @@ class Walk:
         below: List[bytes] = []
         for at in range(0, len(names), _BATCH):
             found: List[Found] = []
-            part = names[at : at + _BATCH] if len(names) > _BATCH else names
-            self._look(part, below, found)
+            self._look(names[at : at + _BATCH], below, found)
             if found:
                 hand(self._chain.path, found)
-                os.chdir(self._chain.fd)
         return below
 
     def _look(
         self, names: List[bytes], below: List[bytes], found: List[Found]
     ) -> None:
         # The hot loop: half of the whole job's time.
-        lstat, listxattr, sort_of = os.lstat, os.listxattr, sorts.of
+        listxattr, sort_of = os.listxattr, sorts.of
         known, apart = self._sorts, self._names_apart
         nothing_of = NUMBERED.isdisjoint
         marks: Sequence[str] = ()
-        for name in names:
+        for name, status in self._with_status(names):
             try:
-                status = lstat(name)
                 todo = known[sort_of(status)]
                 if todo >= ENTER:
                     if (todo >= AWAY or name in apart) and (
@@ -218,6 +230,23 @@ class Walk:
                     marks = ()
                 if todo & WANTED or (marks and not nothing_of(marks)):
                     self._look_at(name, status, todo, marks, found)
+            except OSError as exc:
+                self._fail(name, exc)
+
+    def _with_status(
+        self, names: List[bytes]
+    ) -> Iterable[Tuple[bytes, os.stat_result]]:
+        try:
+            return zip(names, [*map(os.lstat, names)])
+        except OSError:
+            return self._one_by_one(names)
+
+    def _one_by_one(
+        self, names: List[bytes]
+    ) -> Iterator[Tuple[bytes, os.stat_result]]:
+        for name in names:
+            try:
+                yield name, os.lstat(name)
             except OSError as exc:
                 self._fail(name, exc)
 
