@@ -21,13 +21,14 @@ from osc_recover.checks.request import (
     AuditFix,
     DomainRepair,
     InstanceChange,
+    MoveUndo,
     OwnershipFix,
     Request,
     Return,
 )
 from osc_recover.facts.audit import Everything
 from osc_recover.plan import Plan
-from osc_recover.procedures import ownership
+from osc_recover.procedures import by_hand_undo, ownership
 from osc_recover.procedures.audit import mend
 from osc_recover.procedures.domains import repair_domains
 from osc_recover.procedures.host import recover_host
@@ -44,6 +45,15 @@ class Domains:
 
     seen: facts.DomainsSeen
     filters: Mapping[str, Mapping[str, facts.NetworkFilter]]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Begun:
+    """A run that moved servers in the database, and what is to be seen."""
+
+    seen: facts.Moved
+    plan: Plan
+    steps: Mapping[str, str]  # those begun, and how they stand
 
 
 # Folder -> the classes of facts and request, and what makes the plan.
@@ -72,6 +82,13 @@ PROCEDURES: Mapping[str, tuple[type, type, Procedure]] = {
         facts.Ownership,
         OwnershipFix,
         lambda found, request: ownership.fix(found, {}, request),
+    ),
+    'undo': (
+        Begun,
+        MoveUndo,
+        lambda found, request: by_hand_undo.undo(
+            found.seen, found.plan, found.steps, request
+        ),
     ),
     'return': (facts.Situation, Return, return_host),
 }
