@@ -200,6 +200,9 @@ def test_a_server_that_could_not_start_is_to_be_looked_at_on_hosts(
     way = caught.value.way_out
     assert way.startswith('openstack recover run resume tries it again')
     assert ('openstack recover domain check s1 ' in way) is named
+    # No host was found, or was asked: that is nova's own decision.
+    by_hand = 'openstack recover server s1 --method database' in way
+    assert by_hand is (status == 'error')
     assert ('on cmp-2 and on other hosts' in way) is named
 
 
