@@ -23,6 +23,7 @@ from osc_recover.checks import unseen as unseen
 from osc_recover.checks import groups as groups
 from osc_recover.checks import capacity as capacity
 from osc_recover.checks import by_hand as by_hand
+from osc_recover.checks import host_claims as host_claims
 from osc_recover.checks import places_by_hand as places_by_hand
 from osc_recover.checks import returning as returning
 from osc_recover.checks import leftovers as leftovers
