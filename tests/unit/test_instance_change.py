@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """States are changed as asked for, or it is said why not."""
 
+import contextlib
 import dataclasses
 
 import pytest
 
+from osc_recover import errors
 from osc_recover.checks.request import InstanceChange
+from osc_recover.effects import Control
 from osc_recover.facts import (
     Domain,
     HostDomains,
@@ -14,7 +17,12 @@ from osc_recover.facts import (
     Migration,
     Service,
 )
+from osc_recover.gateways.compute import Compute
+from osc_recover.operations.instances import Reset
+from osc_recover.plan import Step
 from osc_recover.procedures.instances import change_instance
+from tests.unit import cloud_double, keystone_double
+from tests.unit.service_double import Answer
 
 ROW = {
     'uuid': 'a', 'display_name': 'web-1', 'host': 'cmp1', 'deleted': 0,
@@ -181,3 +189,56 @@ def test_a_host_that_is_silent_has_told_nothing():
     silent = dataclasses.replace(domains(), problem='no route')
     made = plan(told=silent, vm_state='stopped')
     assert any('not known' in note for note in made.notes)
+
+
+# Through the API
+
+
+STEP = Step('reset:a', 'instance.reset', 'a', {'state': 'active'})
+ROOT = '/compute/v2.1/servers/a'
+
+
+@contextlib.contextmanager
+def resetting(vm_state='error', task_state=None, **more):
+    """The operation, and the service that it asks."""
+    server = {
+        'id': 'a', 'name': 'web-1', 'status': 'ERROR',
+        'OS-EXT-STS:vm_state': vm_state, 'OS-EXT-STS:task_state': task_state,
+    }  # fmt: skip
+    answers = cloud_double.recorded()
+    answers[ROOT] = {'server': server}
+    answers |= {f'{ROOT}{path}': answer for path, answer in more.items()}
+    with cloud_double.cloud(answers) as service:
+        nova = Compute(keystone_double.cloud(service.url).compute)
+        yield Reset(nova, 5), service
+
+
+@pytest.mark.parametrize(
+    'states, there',
+    [
+        (('error', None), False),
+        (('active', 'rebooting'), False),
+        (('active', None), True),
+    ],
+)
+def test_a_reset_is_in_effect_when_no_task_is_left(states, there):
+    with resetting(*states) as (reset, _):
+        assert reset.in_effect(STEP) is there
+
+
+def test_a_reset_is_one_request():
+    done = Answer(202, headers={'x-openstack-request-id': 'r'})
+    with resetting(**{'/action': done}) as (reset, service):
+        told = reset.apply(STEP)
+        reset.follow(STEP, Control())
+    [asked] = [r for r in service.requests if r.path == f'{ROOT}/action']
+    assert asked.body == {'os-resetState': {'state': 'active'}}
+    assert told.request_id == 'r'
+    assert 'vm_state is active, task_state is none' in told.note
+
+
+def test_a_server_that_was_deleted_meanwhile_is_said():
+    gone = Answer(404, {'itemNotFound': {'message': 'gone'}})
+    with resetting(**{'': gone}) as (reset, _):
+        with pytest.raises(errors.StepFailed, match='deleted meanwhile'):
+            reset.in_effect(STEP)

@@ -7,6 +7,7 @@ import pytest
 
 from osc_recover.checks import instance_rows
 from osc_recover.checks.instances import OTHERS, of_instance
+from osc_recover.commands.instance import Value
 from osc_recover.facts import (
     Allocation,
     Attachment,
@@ -186,3 +187,9 @@ def test_a_silent_cell_is_a_row():
     assert dataclasses.astuple(row) == (
         'cell', 'cell2', 'unknown', 'no route', 'wait'
     )  # fmt: skip
+
+
+@pytest.mark.parametrize('value, text', [(None, 'NULL'), (0, '0'), ('', '')])
+def test_what_is_null_is_told_from_what_is_empty(value, text):
+    shown = Value(value)
+    assert (shown.human_readable(), shown.machine_readable()) == (text, value)
