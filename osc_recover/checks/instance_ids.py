@@ -57,7 +57,8 @@ def _check(text: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError as exc:
-        raise errors.UnknownServer(ascii(text)) from exc
+        shown = text.encode(errors='backslashreplace').decode()
+        raise errors.UnknownServer(shown) from exc
 
 
 def _dashed(text: str) -> str:

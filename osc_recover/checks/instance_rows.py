@@ -50,16 +50,16 @@ def of_others(seen: InstanceSeen) -> Iterator[Row]:
         mine = [finding for finding in findings if finding.about == about]
         if about in seen.unasked:
             reason, way_out = seen.unasked[about]
-            yield Row(about, None, UNKNOWN, reason, way_out)
+            yield Row(about, '', UNKNOWN, reason, way_out)
         elif not mine:
-            yield Row(about, None, OK, 'nothing disagrees')
+            yield Row(about, '', OK, 'nothing disagrees')
         yield from map(_finding, mine)
 
 
 def _finding(finding: Finding) -> Row:
     return Row(
         finding.about,
-        finding.evidence or None,
+        finding.evidence,
         finding.code,
         finding.what,
         finding.way_out,

@@ -152,7 +152,7 @@ def test_whoever_did_not_answer_is_said_and_not_judged():
         unasked={'cinder': ('cinder: GET: away', 'see that it is up')},
     )  # fmt: skip
     [row] = [r for r in instance_rows.of_others(lost) if r.state != 'ok']
-    assert (row.field, row.state, row.value) == ('cinder', 'unknown', None)
+    assert (row.field, row.state, row.value) == ('cinder', 'unknown', '')
     assert (row.reason, row.way_out) == (
         'cinder: GET: away',
         'see that it is up',
