@@ -87,7 +87,7 @@ def meant(text: str, found: Found) -> tuple[Placed, ...]:
     """
     here = tuple(one for one in found.placed if not one.deleted)
     if not found.placed and not found.gaps:
-        raise _unknown(text)
+        raise _elsewhere(text, found) if found.mapped else _unknown(text)
     return here or found.placed
 
 
@@ -137,6 +137,17 @@ def _beyond(found: Found) -> str:
 def how(one: Placed) -> str:
     """What the id is of a server, in words."""
     return ' and '.join(WORDS[kind] for kind in one.readings)
+
+
+def _elsewhere(text: str, found: Found) -> errors.Refused:
+    return errors.Refused(
+        f'nova_api has server {text} in cell {found.mapped}, and no enabled '
+        'cell that is searched has a row of it',
+        'one that never got a host is in cell0, which is not searched: '
+        f'openstack server show {text}; nova-manage cell_v2 list_cells tells '
+        'which cells are disabled',
+        'other-cell',
+    )
 
 
 def _unknown(text: str) -> errors.Refused:

@@ -60,10 +60,14 @@ class CellGap:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Found:
-    """Every server that an id may mean, and the cells that did not answer."""
+    """Every server that an id may mean, and the cells that did not answer.
+
+    ``mapped`` is the cell that nova_api maps a UUID to that was not found.
+    """
 
     placed: tuple[Placed, ...] = ()
     gaps: tuple[CellGap, ...] = ()
+    mapped: str = ''
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

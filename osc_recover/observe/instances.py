@@ -42,8 +42,12 @@ def find(databases: Databases, readings: Sequence[Reading]) -> Found:
     """
     cells = databases.cells()
     answers, gaps = _each(cells, lambda cell: _of(cell).find(readings))
-    found = [placed for _, answer in answers for placed in answer]
-    return Found(tuple(found), gaps)
+    found = tuple(placed for _, answer in answers for placed in answer)
+    uuids = [str(r.value) for r in readings if r.kind == 'uuid']
+    mapped = ''
+    if uuids and not found:
+        mapped = mapped_cell(databases.nova_api, uuids[0])
+    return Found(found, gaps, mapped)
 
 
 def row(

@@ -84,6 +84,12 @@ def test_what_no_cell_has_is_refused_and_said(text, code, told):
     assert told in caught.value.sentence
 
 
+def test_a_server_of_a_cell_that_is_not_searched_is_said_to_be_there():
+    with pytest.raises(errors.Refused, match='in cell cell0') as caught:
+        ids.meant(UUID, Found(mapped='cell0'))
+    assert caught.value.code == 'other-cell'
+
+
 def test_a_cell_that_is_silent_may_have_it():
     assert ids.meant('15b9', Found(gaps=(GAP,))) == ()
 

@@ -136,6 +136,15 @@ def test_where_a_server_is_mapped(nova):
     assert mapped_cell(databases.nova_api, OTHER) == ''
 
 
+def test_where_a_server_that_is_not_found_is_mapped(nova):
+    server, databases = nova
+    cells.put(server, 'cell1')
+    server.admin('DELETE FROM cell1.instances')
+    known = observe.find(databases, instance_ids.readings(UUID))
+    assert (known.placed, known.mapped) == ((), 'cell1')
+    assert observe.find(databases, instance_ids.readings('7')).mapped == ''
+
+
 def test_a_host_has_its_servers_and_others_are_found_where_they_are(nova):
     server, databases = nova
     cells.put(server, 'cell1')
