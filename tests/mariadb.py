@@ -32,7 +32,10 @@ _OPTIONS = (
 class Server:
     """One that may be started and stopped; root gets in by its socket."""
 
-    def __init__(self, folder: pathlib.Path, *options: str) -> None:
+    def __init__(
+        self, folder: pathlib.Path, *options: str, account: str = ''
+    ) -> None:
+        self._account = account or getpass.getuser()
         self.folder = folder
         self.port = free_port()
         self.socket = folder / 's'
@@ -45,7 +48,7 @@ class Server:
                 [
                     program('mariadbd'),
                     '--no-defaults',
-                    f'--user={getpass.getuser()}',
+                    f'--user={self._account}',
                     f'--datadir={self.folder}/data',
                     f'--socket={self.socket}',
                     f'--port={self.port}',
@@ -121,13 +124,13 @@ def program(name: str) -> str:
     return found
 
 
-def install(folder: pathlib.Path) -> None:
+def install(folder: pathlib.Path, account: str = '') -> None:
     """An empty data directory."""
     subprocess.run(
         [
             program('mariadb-install-db'),
             '--no-defaults',
-            f'--user={getpass.getuser()}',
+            f'--user={account or getpass.getuser()}',
             f'--datadir={folder}/data',
             '--auth-root-authentication-method=normal',
             '--skip-test-db',
