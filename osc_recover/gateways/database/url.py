@@ -99,8 +99,10 @@ def _plain(text: str | None) -> str:
 
 
 def _port(name: str, text: str | None) -> int:
+    if text is None:
+        return 0
     try:
-        port = int(text or 0)
+        port = int(text)
     except ValueError as exc:
         # It may be the end of a password with an @ in it, so it is not told.
         raise _bad(name, 'its URL has a port that is no number') from exc

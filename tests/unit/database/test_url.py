@@ -5,7 +5,7 @@ import urllib.parse
 
 import pytest
 import sqlalchemy.exc
-from hypothesis import assume, example, given
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.engine import make_url
 
@@ -48,6 +48,7 @@ def test_what_is_put_into_a_url_is_read_from_it(
     )
 
 
+@settings(max_examples=1000, deadline=None)
 @given(
     st.builds(
         'mysql+pymysql://{}'.format,
@@ -55,6 +56,7 @@ def test_what_is_put_into_a_url_is_read_from_it(
     )
 )
 @example('mysql+pymysql://u:p@ss@h/d')
+@example('mysql+pymysql://u@h:/d')
 @example('mysql+pymysql://u:a:b@[::1]:3/d?charset=utf8mb4')
 def test_any_text_is_read_as_sqlalchemy_reads_it_or_refused(text):
     try:
