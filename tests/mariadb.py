@@ -46,6 +46,8 @@ class Server:
         with open(self.folder / 'log', 'a') as log:
             self._process = subprocess.Popen(
                 [
+                    # It is not left behind where the tests are killed.
+                    *('setpriv', '--pdeathsig', 'KILL'),
                     program('mariadbd'),
                     '--no-defaults',
                     f'--user={self._account}',
