@@ -545,7 +545,7 @@ def test_a_mapping_gets_a_new_attachment_and_then_its_connection(
         'data': {
             'target_lun': 1, 'auth_password': 'secret', 'multipath_id': '36a',
         },
-        'status': 'attaching', 'instance': 's', 'attached_at': 't',
+        'status': 'reserved', 'instance': server, 'attached_at': '',
         'detached_at': '', 'volume_id': 'v', 'serial': 'v',
     }  # fmt: skip
     assert row['updated_at'] is not None

@@ -96,7 +96,7 @@ def test_a_connection_is_as_nova_keeps_it():
     given = answer(driver_volume_type='nfs', attachment_id='new', export='e')
     assert mappings.connection(given, BlockDevice(7, 's', 'v')) == {
         'driver_volume_type': 'nfs', 'data': {'export': 'e'},
-        'status': 'attaching', 'instance': 's', 'attached_at': 't',
+        'status': 'reserved', 'instance': 's', 'attached_at': '',
         'detached_at': '', 'volume_id': 'v', 'serial': 'v',
     }  # fmt: skip
     # The answer is cinder's, and may be used again.

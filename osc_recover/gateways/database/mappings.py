@@ -77,8 +77,8 @@ def fill(
 
     May be done again, with another answer.
 
-    :param answer: the attachment as cinder told it to whoever gave it the
-        destination's connector (PUT /attachments/{id})
+    :param answer: the attachment, as cinder tells it since it was given the
+        destination's connector
     :raises: as ``renew``
     """
     attachment = str(answer['id'])
@@ -109,13 +109,13 @@ def connection(
     """A connection in the shape that nova keeps, from cinder's attachment.
 
     nova/volume/cinder.py ``_translate_attachment_ref`` and nova/virt/
-    block_device.py ``_volume_attach``.
+    block_device.py ``_volume_attach``.  nova keeps the answer to its own PUT,
+    in which cinder still has the attachment as reserved and with no times
+    (cinder/volume/api.py ``attachment_update``), and never what comes later.
 
     >>> connection(
     ...     {
-    ...         'id': 'a', 'status': 'attaching', 'instance': 's',
-    ...         'volume_id': 'v', 'attached_at': 't', 'detached_at': '',
-    ...         'attach_mode': 'rw',
+    ...         'id': 'a',
     ...         'connection_info': {
     ...             'driver_volume_type': 'iscsi', 'attachment_id': 'a',
     ...             'target_lun': 1,
@@ -133,11 +133,11 @@ def connection(
     shape = {
         'driver_volume_type': kind,
         'data': data,
-        'status': answer.get('status'),
-        'instance': answer.get('instance'),
-        'attached_at': answer.get('attached_at'),
-        'detached_at': answer.get('detached_at'),
-        'volume_id': answer.get('volume_id'),
+        'status': 'reserved',
+        'instance': mapping.server,
+        'attached_at': '',
+        'detached_at': '',
+        'volume_id': mapping.volume,
         'serial': mapping.volume,
     }
     return {**shape, 'multiattach': True} if mapping.multiattach else shape
