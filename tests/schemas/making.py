@@ -35,7 +35,7 @@ RELEASES = {
 }
 # Below 70, setuptools has pkg_resources, which older releases import.
 _MORE = ('pymysql', 'setuptools<70')
-_CONF = """\
+CONF = """\
 [DEFAULT]
 transport_url = fake:/
 [database]
@@ -81,7 +81,7 @@ def _sync(
     urls = {kind: server.url(account, kind) for kind in schemas.KINDS}
     conf = folder / 'nova.conf'
     # A percent sign is one of oslo.config's own only in templates of cells.
-    conf.write_text(_CONF.format(**urls))
+    conf.write_text(CONF.format(**urls))
     server.admin(*(f'CREATE DATABASE {kind}' for kind in schemas.KINDS))
     for words in (['api_db', 'sync'], ['db', 'sync', '--local_cell']):
         subprocess.run([manage, '--config-file', conf, *words], check=True)
