@@ -189,6 +189,38 @@ def test_a_change_after_the_plan_is_noticed(cell, database, change, column):
     assert tables(cell) == left
 
 
+def given_a_device(cell, server):
+    cell.insert(
+        'pci_devices', instance_uuid=server, address=server[:12], deleted=0,
+        compute_node_id=1, vendor_id='8086', product_id='1', label='l',
+        dev_type='type-VF', status='allocated',
+    )  # fmt: skip
+
+
+def given_a_share(cell, server):
+    cell.insert(
+        'share_mapping', instance_uuid=server, share_id='s', status='a',
+        tag='t',
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize('given', [given_a_device, given_a_share])
+def test_what_a_server_is_given_after_the_plan_is_noticed(
+    cell, database, given
+):
+    if given is given_a_share and cell.release in ('26', '28'):
+        assert not database.columns('share_mapping')
+        return
+    server = cell.boot()
+    what = planned(database, server)
+    given(cell, server)
+    left = tables(cell)
+    with pytest.raises(errors.RowsDiffer) as caught:
+        moving.move(database, what)
+    assert caught.value.column == 'claims'
+    assert tables(cell) == left
+
+
 def test_another_compute_id_is_noticed(cell, database):
     if cell.release not in NEWER:
         assert 'compute_id' not in database.columns('instances')
@@ -611,11 +643,23 @@ def test_a_half_done_renewal_shows(cell, database):
     assert (now.attachment, now.driver, now.is_root) == ('new', '', True)
 
 
+def test_an_account_that_may_only_read_changes_nothing(cell):
+    server = cell.boot()
+    reader = cell.open(grants='SELECT')
+    what = planned(reader, server)
+    left = tables(cell)
+    with pytest.raises(errors.DatabaseDenied):
+        moving.move(reader, what)
+    assert tables(cell) == left
+    assert moving.moved(reader, what) is False
+    reader.close()
+
+
 def test_a_move_is_at_most_twelve_statements(cell, database):
     server = cell.boot()
     what = planned(database, server)
     # What is asked once, whatever the number of servers.
-    for table in ('instances', 'migrations'):
+    for table in ('instances', 'migrations', 'share_mapping'):
         database.columns(table)
     said = statements(cell, lambda: moving.move(database, what))
     assert len(said) <= 12

@@ -239,7 +239,7 @@ def test_what_a_lost_commit_did_can_be_told(cell, database, late):
     cut_off = cell.open(port=cutter.port)
     with contextlib.closing(cutter), contextlib.closing(cut_off):
         # What it asks only once; reads end with COMMIT too.
-        for table in ('instances', 'migrations'):
+        for table in ('instances', 'migrations', 'share_mapping'):
             cut_off.columns(table)
         cutter._word = b'COMMIT'
         with pytest.raises(errors.CommitUnknown):

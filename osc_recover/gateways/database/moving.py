@@ -36,10 +36,11 @@ def move(cell: Database, what: Move) -> None:
     """
     newer = _newer(cell)
     columns = cell.columns('instances')
+    shares = bool(cell.columns('share_mapping'))
     args = _args(what, f'{what.before.host} -> {what.to.host}')
 
     def body(tx: Transaction) -> None:
-        guards = Guards(tx, what, columns)
+        guards = Guards(tx, what, columns, shares)
         guards.server()
         guards.claims()
         guards.source()

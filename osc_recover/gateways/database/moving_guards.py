@@ -38,10 +38,19 @@ _SERVER = """
 SELECT {columns} FROM instances
  WHERE uuid = %(server)s AND deleted = 0 FOR UPDATE
 """
+# What is counted is not locked: a share waits for the server's row (a foreign
+# key), and devices are given by the dead host's own nova-compute.
 _CLAIMS = """
-SELECT numa_topology, pci_requests, resources, migration_context
-  FROM instance_extra
- WHERE instance_uuid = %(server)s AND deleted = 0 FOR UPDATE
+SELECT e.numa_topology, e.pci_requests, e.resources, e.migration_context,
+       (SELECT COUNT(*) FROM pci_devices d
+         WHERE d.instance_uuid = e.instance_uuid AND d.deleted = 0)
+       AS pci_devices, {shares} AS share_mapping
+  FROM instance_extra e
+ WHERE e.instance_uuid = %(server)s AND e.deleted = 0 FOR UPDATE
+"""
+_SHARES = """
+       (SELECT COUNT(*) FROM share_mapping s
+         WHERE s.instance_uuid = e.instance_uuid)
 """
 # Shared: the services' own reports are not held up by moves side by side.
 _SOURCE = """
@@ -70,19 +79,26 @@ SELECT action FROM instance_actions
    AND action NOT IN ('lock', 'unlock') ORDER BY id LIMIT 1 FOR UPDATE
 """
 _CLAIMING = ('numa_topology', 'pci_requests', 'resources', 'migration_context')
+_COUNTED = ('pci_devices', 'share_mapping')
 
 
 class Guards:
     """The guards of one move, in one transaction.
 
     :param columns: those of the table instances
+    :param shares: whether there is a table share_mapping
     """
 
     def __init__(
-        self, tx: Transaction, move: Move, columns: Collection[str]
+        self,
+        tx: Transaction,
+        move: Move,
+        columns: Collection[str],
+        shares: bool = False,
     ) -> None:
         self._tx = tx
         self._move = move
+        self._shares = shares
         self._compared = {
             column: field
             for column, field in _COMPARED.items()
@@ -106,8 +122,10 @@ class Guards:
 
         :raises errors.RowsDiffer: when it has
         """
-        for row in self._tx.rows(_CLAIMS, {'server': self._move.server}):
-            if found := claimed(row):
+        sql = _CLAIMS.format(shares=_SHARES if self._shares else '0')
+        for row in self._tx.rows(sql, {'server': self._move.server}):
+            counted = tuple(name for name in _COUNTED if row[name])
+            if found := (*claimed(row), *counted):
                 raise self._differs('instance_extra', 'claims', (), found)
 
     def source(self) -> None:
