@@ -144,7 +144,20 @@ def test_a_move_by_somebody_else_is_not_taken_for_ours(cell, database):
     server = cell.boot()
     what = planned(database, server)
     moving.move(database, planned(database, server))
-    assert moving.moved(database, what) is None
+    assert moving.moved(database, what) is False
+
+
+@pytest.mark.parametrize('status', ['accepted', 'done'])
+def test_a_standing_evacuation_alone_is_no_move(cell, database, status):
+    server = cell.boot()
+    cell.evacuation(server, status=status, dest_compute=ALIVE)
+    what = planned(database, server)
+    assert moving.moved(database, what) is False
+    # nova's own evacuation is through after all.
+    cell.run('UPDATE instances SET host = %s WHERE uuid = %s', ALIVE, server)
+    assert moving.moved(database, what) is False
+    with pytest.raises(errors.RowsDiffer):
+        moving.move(database, what)
 
 
 def test_a_move_does_not_happen_twice(cell, database):
@@ -445,8 +458,11 @@ def test_no_server_is_left_to_a_host_that_would_destroy_it(cell, database):
     assert tables(cell) == left
 
 
-def test_a_move_that_never_happened_is_not_taken_back(cell, database):
+@pytest.mark.parametrize('stands', [False, True])
+def test_a_move_that_never_happened_is_not_taken_back(cell, database, stands):
     server = cell.boot()
+    if stands:
+        cell.evacuation(server, status='done', dest_compute='cmp3')
     what = planned(database, server)
     with pytest.raises(errors.RowsDiffer):
         moving.take_back(database, what)

@@ -61,14 +61,18 @@ def moved(cell: Database, what: Move) -> bool | None:
     """Whether the move has happened; None when nobody can tell.
 
     It stays True when the server was started there, and when the failed host
-    has come back and ended the record.
+    has come back and ended the record.  None is for one that went on to a
+    third host.
 
     :raises errors.DatabaseError: when the database does not answer
     """
     seen = cell.read(sql.SEEN.format(record=_which(what)), _args(what))
-    if not seen or seen[0]['host'] == what.before.host:
+    # Its history gets a line in the same transaction.
+    if not seen or not seen[0]['happened']:
         return False
     row = seen[0]
+    if row['host'] == what.before.host:
+        return False
     ours = row['status'] in _CARRIED_OUT and row['dest_compute'] == row['host']
     return True if ours and row['host'] == what.to.host else None
 
@@ -106,7 +110,8 @@ def taken_back(cell: Database, what: Move) -> bool:
     """
     seen = cell.read(sql.SEEN.format(record=_which(what)), _args(what))
     return any(
-        row['host'] == what.before.host and row['status'] not in _CARRIED_OUT
+        row['host'] == what.before.host
+        and not (row['happened'] and row['status'] in _CARRIED_OUT)
         for row in seen
     )
 

@@ -63,7 +63,10 @@ VALUES (UTC_TIMESTAMP(), UTC_TIMESTAMP(), 0, %(event)s, LAST_INSERT_ID(),
         UTC_TIMESTAMP(), UTC_TIMESTAMP(), 'Success', %(to)s)
 """
 SEEN = """
-SELECT i.host, m.status, m.dest_compute
+SELECT i.host, m.status, m.dest_compute,
+       EXISTS (SELECT 1 FROM instance_actions a
+                WHERE a.instance_uuid = i.uuid
+                  AND a.request_id = %(request)s) AS happened
   FROM instances i
   LEFT JOIN migrations m ON m.instance_uuid = i.uuid AND m.deleted = 0
        AND {record}
