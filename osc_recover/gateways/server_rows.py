@@ -83,14 +83,19 @@ class ServerRows:
 
 
 def _answer(attachment: VolumeAttachment) -> dict[str, Any]:
-    """An attachment as cinder told it."""
+    """An attachment as nova keeps it: as cinder answers the PUT.
+
+    That says what was before it, reserved and at no time, whatever the
+    attachment has become since (cinder/volume/api.py, attachment_update;
+    nova/volume/cinder.py, _translate_attachment_ref).
+    """
     return {
         'id': attachment.id,
-        'status': attachment.status,
+        'status': 'reserved',
         'instance': attachment.server,
         'volume_id': attachment.volume,
         'attach_mode': attachment.mode,
-        'attached_at': attachment.attached_at,
-        'detached_at': attachment.detached_at,
+        'attached_at': '',
+        'detached_at': '',
         'connection_info': dict(attachment.connection),
     }
