@@ -6,6 +6,7 @@ everything as it was before.
 """
 
 import dataclasses
+import functools
 import pathlib
 import tempfile
 
@@ -100,15 +101,17 @@ def cut(folder, point):
     return world, plan
 
 
-def points():
+@functools.cache
+def uncut():
+    """The world after a whole run."""
     found = situation()
     world = MovingWorld(found)
     with tempfile.TemporaryDirectory() as folder:
         assert start(pathlib.Path(folder), world, planned(found))
-    return world.fuse.count
+    return world
 
 
-CUTS = range(1, points() + 1)
+CUTS = range(1, uncut().fuse.count + 1)
 
 
 def state(world, *, exact=True):
@@ -170,12 +173,10 @@ def test_a_move_ends_on_the_destination(tmp_path):
 
 @pytest.mark.parametrize('point', CUTS)
 def test_every_effect_happens_once_wherever_the_power_goes(tmp_path, point):
-    whole = MovingWorld(situation())
-    assert start(tmp_path / 'whole', whole, planned(situation()))
-    world, plan = cut(tmp_path / 'cut', point)
-    assert start(tmp_path / 'cut', world, plan)
-    assert world.asked == whole.asked
-    assert state(world, exact=False) == state(whole, exact=False)
+    world, plan = cut(tmp_path, point)
+    assert start(tmp_path, world, plan)
+    assert world.asked == uncut().asked
+    assert state(world, exact=False) == state(uncut(), exact=False)
 
 
 @pytest.mark.parametrize('point', CUTS)
