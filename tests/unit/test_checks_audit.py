@@ -666,6 +666,42 @@ def test_a_domain_that_nova_does_not_know_is_said():
     assert told == [('stranger', GONE)]
 
 
+# Where it is not clear where a guest runs
+
+
+@pytest.mark.parametrize(
+    'doubt',
+    [
+        {'migrations': (row(status='done'),)},
+        {'domains': domains(domain(host='cmp2'), domain(DB, 'cmp2'))},
+    ],
+    ids=['evacuated', 'seen'],
+)
+@pytest.mark.parametrize(
+    'code, wrong',
+    [
+        ('port-elsewhere', {'ports': (port(host='cmp2'),)}),
+        (
+            'double-allocation',
+            {'allocations': (*everything().allocations, held(WEB, 'cmp2'))},
+        ),
+        ('wedged-task', {'servers': web(task_state='rebooting')}),
+    ],
+)
+def test_a_server_that_may_run_elsewhere_is_left(doubt, code, wrong):
+    [clear] = [
+        f for f in audit.findings(everything(**wrong)) if f.code == code
+    ]
+    assert clear.remedy
+    [one] = [
+        f
+        for f in audit.findings(everything(**wrong, **doubt))
+        if f.code == code
+    ]
+    assert one.remedy is None
+    assert f'where the guest of {WEB} runs' in one.way_out
+
+
 # Two looks, and rows
 
 

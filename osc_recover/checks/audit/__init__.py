@@ -43,7 +43,8 @@ def codes() -> tuple[str, ...]:
 def findings(seen: Everything, min_age: int = MIN_AGE) -> list[Finding]:
     """All that is inconsistent, the most serious first."""
     view = AuditView(seen, min_age)
-    return [f for check in registry.of('audit') for f in check.findings(view)]
+    found = (f for check in registry.of('audit') for f in check.findings(view))
+    return [_undisputed(finding, view) for finding in found]
 
 
 def confirmed(
@@ -61,6 +62,26 @@ def confirmed(
 def _same(finding: Finding) -> tuple[str, str, str]:
     # Not the evidence: ages go on.
     return finding.code, finding.about, finding.what
+
+
+def _undisputed(finding: Finding, view: AuditView) -> Finding:
+    """Mend nothing of a server of which it is not clear where it runs.
+
+    nova's record may be what is wrong, and the port be bound where it is.
+    """
+    if finding.remedy is None:
+        return finding
+    args = finding.remedy.args
+    mine = {finding.about, args.get('server'), *args.get('servers', ())}
+    if mine.isdisjoint(view.disputed):
+        return finding
+    return dataclasses.replace(
+        finding,
+        remedy=None,
+        way_out='find out first where the guest of '
+        f'{", ".join(sorted(view.disputed & mine))} runs, and mend what is '
+        'said of it above',
+    )
 
 
 def held_back(

@@ -3,13 +3,13 @@
 
 from collections.abc import Iterator
 
-from osc_recover.checks.audit.view import AuditView
+from osc_recover.checks.audit.view import EVACUATION, AuditView
 from osc_recover.checks.finding import Finding, Subject, found
 from osc_recover.checks.foreign import close
 from osc_recover.checks.registry import check
 from osc_recover.facts import Migration, Server
 
-_DONE, _FINISHED, _EVACUATION = 'done', 'finished', 'evacuation'
+_DONE, _FINISHED = 'done', 'finished'
 # A starting nova-compute destroys the guests of these (internals of nova:
 # compute/manager.py, _destroy_evacuated_instances).
 _ARMED = ('accepted', 'pre-migrating', 'done')
@@ -42,7 +42,7 @@ def evacuation_open(view: AuditView) -> Iterator[Finding]:
     Only a start of nova-compute does; one that was never down has them still.
     """
     for row, server in _old(view):
-        if row.type != _EVACUATION or row.status != _DONE:
+        if row.type != EVACUATION or row.status != _DONE:
             continue
         source = view.services.get(row.source)
         if source is None or not source.up or source.forced_down:
@@ -106,7 +106,7 @@ def _old(
 
 def _armed(row: Migration, server: Server) -> bool:
     return (
-        row.type == _EVACUATION
+        row.type == EVACUATION
         and row.status in _ARMED
         and row.source == server.host
     )

@@ -27,6 +27,7 @@ T = TypeVar('T')
 MIN_AGE = 600  # seconds
 UNKNOWN = 'UNKNOWN'  # the status of a server whose cell does not answer
 IRONIC = 'ironic'
+EVACUATION = 'evacuation'
 # States in which a server is not where its records will be in a moment.
 _PASSING = {'building', 'resized', 'deleted', 'soft-delete', 'unknown'}
 
@@ -96,6 +97,29 @@ class AuditView:
         """The domains of all hosts that answered, by server."""
         every = (d for host in self.seen.domains for d in host.domains)
         return _by(every, lambda domain: domain.uuid)
+
+    @functools.cached_property
+    def disputed(self) -> frozenset[str]:
+        """Servers that may run elsewhere than where nova has them.
+
+        They were evacuated off the host that they are on, or a guest of
+        theirs runs somewhere else.
+        """
+        evacuated = {
+            row.server
+            for row in self.seen.migrations
+            if row.type == EVACUATION and self._is_at(row.server, row.source)
+        }
+        return frozenset(evacuated) | {
+            server.id
+            for server in self.seen.servers
+            for domain in self.domains[server.id]
+            if domain.runs and domain.host != server.host
+        }
+
+    def _is_at(self, name: str, host: str) -> bool:
+        server = self.servers.get(name)
+        return server is not None and server.host == host
 
     def told(self, *kinds: str) -> bool:
         """Whether all of these were seen, so that a lack is a lack."""
