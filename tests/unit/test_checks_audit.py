@@ -579,6 +579,11 @@ def test_a_task_that_came_who_knows_how_far_is_left(state):
     assert refused(servers=web(**state))
 
 
+def test_a_task_of_a_stopped_server_is_taken_away_in_the_database():
+    one = finding(servers=web(task_state='powering-on', vm_state='stopped'))
+    assert f'instance set {WEB} --task-state none' in one.way_out
+
+
 def test_a_task_of_a_host_that_is_down_is_left_to_its_recovery():
     one = finding(
         servers=web(task_state='rebooting'),

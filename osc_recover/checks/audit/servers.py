@@ -149,8 +149,8 @@ def _way_out(view: AuditView, server: Server) -> str:
         return f'delete it and create it again ({reset} first, if need be)'
     if server.vm_state not in _SETTABLE:
         return (
-            f'{reset} takes the task away, and its state ({server.vm_state}) '
-            'as well: start or stop it then, as it is to be'
+            f'openstack recover instance set {server.id} --task-state none '
+            f'takes the task away, and leaves it {server.vm_state}'
         )
     return (
         f'see what became of it (openstack server event list {server.id}); '
