@@ -140,6 +140,7 @@ class _Told:
         self._check_volumes(seen)
         gone = {name for name, servers in found.items() if not servers}
         remembered = self._each(_remembered, gone & attached)
+        unused = self._unused(seen)
         self._gaps += [
             Gap(f'domains of {host.host}', host.problem, host.way_out)
             for host in seen.domains
@@ -150,9 +151,19 @@ class _Told:
             known=tuple(s for servers in found.values() for s in servers),
             gone=tuple(sorted(gone)),
             deleted=tuple(name for name, told in remembered.items() if told),
-            gaps=tuple(self._gaps),
+            gaps=tuple(g for g in self._gaps if g.what not in unused),
             unseen=tuple(gap.what for gap in self._gaps),
         )
+
+    def _unused(self, seen: Everything) -> set[str]:
+        """What a cloud without cinder, or without neutron, does not have."""
+        unused: set[str] = set()
+        attached = any(server.volumes for server in seen.servers)
+        if not attached and not self._cloud.volume.present():
+            unused |= {'volumes', 'attachments', 'cinder services'}
+        if not self._cloud.network.present():
+            unused |= {'ports', 'network agents'}
+        return unused
 
     def _check_volumes(self, seen: Everything) -> None:
         """See that cinder lists most of what servers have.

@@ -152,6 +152,36 @@ def test_a_cinder_that_shows_only_some_is_a_gap(crooked, what):
     assert not lost & {code for code, _ in planted(seen)}
 
 
+def without(*services):
+    return {
+        name: path
+        for name, path in crooked_cloud.CATALOG.items()
+        if name not in services
+    }
+
+
+def test_a_cloud_without_cinder_and_neutron_has_no_gap(crooked):
+    for server in crooked.servers.values():
+        server['os-extended-volumes:volumes_attached'] = []
+    catalog = without('block-storage', 'network')
+    with crooked_cloud.cloud(crooked, catalog) as (_, cloud):
+        seen = everything(cloud, nobody)
+    assert seen.gaps == ()
+    assert {'volumes', 'ports'} <= set(seen.unseen)
+    assert {code for code, _ in planted(seen)} == {
+        'wedged-task',
+        'double-allocation',
+        'orphan-allocation',
+    }
+
+
+def test_a_cinder_that_servers_use_and_the_catalog_lacks_is_a_gap(crooked):
+    catalog = without('block-storage')
+    with crooked_cloud.cloud(crooked, catalog) as (_, cloud):
+        seen = everything(cloud, nobody)
+    assert 'volumes' in [gap.what for gap in seen.gaps]
+
+
 def test_a_cell_that_is_down_is_a_gap(crooked, monkeypatch):
     lost = {'binary': 'nova-compute', 'host': 'cmp9', 'status': 'UNKNOWN'}
     told = Crooked._services(crooked, argparse.Namespace(query={}))
