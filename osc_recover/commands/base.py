@@ -86,13 +86,15 @@ class Lister(command.Lister):
     ) -> Sequence[Any]:
         """How an error looks in this table: by the columns' names."""
         columns = self.columns_of(parsed_args)
+        host = _words(getattr(parsed_args, 'host', ''))
         told = {
             'Verdict': exc.code,
             'State': 'refused' if exc.exit_status == 3 else 'failed',
             'Reason': exc.sentence if 'Way out' in columns else str(exc),
             'Way out': exc.way_out,
             'Note': str(exc),
-            'Name': _words(getattr(parsed_args, 'host', '')),
+            'Name': host,
+            'Host': host,
             'Run': getattr(parsed_args, 'run', ''),
             'Step': getattr(parsed_args, 'step', ''),
         }

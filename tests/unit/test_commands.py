@@ -71,6 +71,8 @@ def test_every_command_has_a_row_for_an_error(name):
     assert len(row) == len(made.columns)
     assert 'cmp1 is up' in ' '.join(row)
     assert 'use --fence' in ' '.join(row)
+    for column in {'Host', 'Name'}.intersection(made.columns):
+        assert row[made.columns.index(column)] == 'cmp1'
 
 
 def valued():
