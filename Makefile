@@ -9,11 +9,12 @@ IN_VENV := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 PY := $(IN_VENV) python
 SPHINX := $(IN_VENV) sphinx-build -W --keep-going -q -b html
 
-.PHONY: help demo test unit lint docs dist-check venv clean
+.PHONY: help demo test zed unit lint docs dist-check venv clean
 
 help:
 	@echo 'make demo        a practice cloud, a dead host, and its recovery'
 	@echo 'make test        every test, with the practice cloud where needed'
+	@echo 'make zed         recoveries on nova 26, beside the practice cloud'
 	@echo 'make unit        the tests that need no cloud'
 	@echo 'make lint        ruff, mypy, the docs and the release notes'
 	@echo 'make docs        the manual, as doc/build/html'
@@ -30,6 +31,11 @@ test: venv
 	$(PY) -m tests.cloud up || exit; \
 	$(PY) -m pytest tests/unit tests/golden tests/power; status=$$?; \
 	$(PY) -m pytest tests/functional && exit $$status
+
+zed: venv
+	$(PY) -m tests.cloud up
+	trap '$(PY) -m tests.zed down' EXIT; \
+	$(PY) -m tests.zed up && $(PY) -m tests.zed demo
 
 unit: venv
 	$(PY) -m tests.packages
