@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 
 from tests import debian
@@ -21,10 +22,13 @@ def up(say: Callable[[str], None]) -> None:
             f'the practice cloud in {paths.state()} is not up: '
             'python -m tests.cloud up'
         )
-    if not databases.complete():
+    known = databases.complete()
+    if not known:
         steps.run([steps.Step('virtual host', databases.broker)], say)
     where.enter()
     with files.locked(paths.state() / 'zed'):
+        if not known:
+            _forget()
         steps.run([steps.Step('Debian packages', _debian)], say)
         steps.run(_steps(), say)
 
@@ -48,6 +52,13 @@ def wanted() -> list[practice.Service]:
         if practice.powered(host)
     ]
     return [*services.everything(), *computes]
+
+
+def _forget() -> None:
+    """Its schemas went with the practice cloud's; the rest goes too."""
+    processes.stop(processes.names(), 8)
+    shutil.rmtree(paths.host(''), ignore_errors=True)
+    shutil.rmtree(paths.state() / 'shared', ignore_errors=True)
 
 
 def _debian() -> None:
