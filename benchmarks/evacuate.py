@@ -11,7 +11,8 @@ find the service forced down already; we do that ourselves.
 
 ``--floor`` adds what no client can be: requests sent in this process, so many
 in flight, with every ``done`` known at once from the database, no token to
-get, no facts and no proof.
+get, no facts and no proof.  ``--way`` takes some of the ways only, or adds
+``by_database``: ours without evacuations, which moves the servers' rows.
 """
 
 import argparse
@@ -33,6 +34,8 @@ from tests.cloud import keys, lab, ports
 
 HOST = 'cmp1'
 IN_FLIGHT = 8
+IN_SLOTS = 'ours, 8 in flight'
+BY_DATABASE = 'ours, by database'
 LOOK = 0.02  # seconds between two looks at the database
 Ids = Sequence[str]
 
@@ -98,7 +101,20 @@ def ours(clouds: pathlib.Path, servers: Ids) -> Time:
 def ours_in_slots(clouds: pathlib.Path, servers: Ids) -> Time:
     """The same with as many in flight as the bare loop, to see our lag."""
     words = ['--workers', str(IN_FLIGHT)]
-    return _ours('ours, 8 in flight', clouds, servers, *words)
+    return _ours(IN_SLOTS, clouds, servers, *words)
+
+
+def by_database(clouds: pathlib.Path, servers: Ids) -> Time:
+    """openstack recover host --method database, to the end of its process."""
+    known = practice.database_urls()
+    clouds = practice.write_clouds(clouds.parent, database=known)
+    start = time.time()
+    words = '--method', 'database', '--no-agent'
+    done = practice.recover(
+        clouds, 'host', HOST, '--fenced', 'benchmark', '--yes', *words
+    )
+    assert done.status == 0, done.stderr + done.stdout
+    return Time(BY_DATABASE, time.time() - start)
 
 
 def _ours(way: str, clouds: pathlib.Path, servers: Ids, *words: str) -> Time:
@@ -242,8 +258,15 @@ def _auth() -> dict[str, str]:
     }
 
 
-OURS = (ours, ours_in_slots)
-WAYS = (*OURS, nova_client, shell_loop, bare_loop, bare_at_once)
+OURS = (ours, ours_in_slots, by_database)
+WAYS = (ours, ours_in_slots, nova_client, shell_loop, bare_loop, bare_at_once)
+
+
+def _name(way: Callable[..., Time]) -> str:
+    return way.__name__
+
+
+NAMED = {_name(way): way for way in (*WAYS, by_database)}
 
 
 def measure(
@@ -284,10 +307,12 @@ def main() -> None:
     parser.add_argument('--servers', type=int, default=20)
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--floor', type=int, action='append', default=[])
+    parser.add_argument('--way', choices=NAMED, action='append')
     parser.add_argument('--json', type=pathlib.Path, help='also write here')
     given = parser.parse_args()
     cloud = practice.Practice()
-    ways = [*WAYS, *map(floor, given.floor)]
+    chosen = [NAMED[name] for name in given.way or map(_name, WAYS)]
+    ways = [*chosen, *map(floor, given.floor)]
     rounds = []
     for number in range(given.rounds):
         turn = number % len(ways)
@@ -310,20 +335,25 @@ def report(rounds: list[dict[str, Time]]) -> None:
     """Medians over the rounds, and ratios paired within each round."""
     ways = list(rounds[0])
     totals = {way: [r[way].total for r in rounds] for way in ways}
-    fixed = [r['ours'].fixed for r in rounds]
     for way in ways:
         busy = statistics.median(r[way].busy for r in rounds)
         total = statistics.median(totals[way])
         print(f'{way:24} median {total:6.1f} s, {busy:6.1f} CPU s in all')
+    if 'ours' not in ways:
+        return
     for way in ways:
-        if not way.startswith('ours'):
+        if way == BY_DATABASE or not way.startswith('ours'):
             _ratio(f'ours / {way}', totals['ours'], totals[way])
-    limit = [b + f for b, f in zip(totals['bare loop'], fixed, strict=True)]
-    _ratio('ours / (bare loop + fixed)', totals['ours'], limit)
-    slots = [r['ours, 8 in flight'] for r in rounds]
-    lag = statistics.median(one.lag / one.slot for one in slots)
+    fixed = [r['ours'].fixed for r in rounds]
     print(f'fixed cost               median {statistics.median(fixed):6.1f} s')
-    print(f'lag / slot, 8 in flight  median {lag:6.3f}')
+    if 'bare loop' in ways:
+        bare = totals['bare loop']
+        limit = [b + f for b, f in zip(bare, fixed, strict=True)]
+        _ratio('ours / (bare loop + fixed)', totals['ours'], limit)
+    if IN_SLOTS in ways:
+        slots = [r[IN_SLOTS] for r in rounds]
+        lag = statistics.median(one.lag / one.slot for one in slots)
+        print(f'lag / slot, 8 in flight  median {lag:6.3f}')
 
 
 def _ratio(what: str, ours: Sequence[float], of: Sequence[float]) -> None:
