@@ -8,6 +8,8 @@ costs time.
 import argparse
 import typing
 
+from osc_recover import masking
+
 if typing.TYPE_CHECKING:
     from osc_recover import recovery
 
@@ -27,5 +29,9 @@ def make_client(instance: typing.Any) -> 'recovery.Recovery':
 def build_option_parser(
     parser: argparse.ArgumentParser,
 ) -> argparse.ArgumentParser:
-    """Add no global options: there is one version only."""
+    """Add no global options: there is one version only.
+
+    The client calls this before it reads, and logs, its configuration.
+    """
+    masking.set_up()
     return parser

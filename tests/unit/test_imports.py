@@ -21,7 +21,8 @@ LEAVES = {
 
 # Part (a module or a folder of osc_recover) -> the parts it may import.
 ARROWS = {
-    'plugin': {'recovery'},
+    'masking': set(),
+    'plugin': {'masking', 'recovery'},
     'commands': {'recovery', *LEAVES},
     'recovery': {
         'evidence', 'observe', 'checks', 'procedures', 'engine', 'operations',
