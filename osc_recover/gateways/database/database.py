@@ -5,6 +5,7 @@ import functools
 import random
 import threading
 import time
+import weakref
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -72,6 +73,9 @@ class Database:
         self._lock = threading.Lock()
         self._idle: list[Connection] = []
         self._seen: dict[str, frozenset[str]] = {}
+        # At the latest at the end of the process: servers log connections
+        # that end without a word as aborted.
+        weakref.finalize(self, _close, self._idle)
 
     def columns(self, table: str) -> frozenset[str]:
         """The columns of a table; none where there is no such table.
@@ -113,9 +117,9 @@ class Database:
     def close(self) -> None:
         """Close what is idle; it can be asked again nevertheless."""
         with self._lock:
-            idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.close()
+            idle = self._idle.copy()
+            self._idle.clear()
+        _close(idle)
 
     @functools.cached_property
     def _url(self) -> Url:
@@ -183,4 +187,9 @@ class Database:
             if connection.is_open and len(self._idle) < _KEPT:
                 self._idle.append(connection)
                 return
+        connection.close()
+
+
+def _close(connections: list[Connection]) -> None:
+    for connection in connections:
         connection.close()

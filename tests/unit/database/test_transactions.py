@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Transactions happen wholly, once or not at all; against a real MariaDB."""
 
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -289,3 +291,24 @@ def test_closing_ends_the_idle_connections(database, server):
     database.close()
     wait_for('its end', lambda: row['id'] not in server.connections())
     assert database.read('SELECT 1 AS one') == [{'one': 1}]
+
+
+ENDING = """
+import sys
+from osc_recover.gateways.database import Database, url
+database = Database('shop', lambda: url.parse('shop', sys.argv[1]))
+print(database.read('SELECT CONNECTION_ID() AS id')[0]['id'])
+"""
+
+
+def test_a_command_that_ends_says_so_to_the_server(server, writer):
+    def aborted():
+        [[_, count]] = server.admin("SHOW STATUS LIKE 'Aborted_clients'")
+        return count
+
+    before = aborted()
+    words = [sys.executable, '-c', ENDING, server.url(writer, 'shop')]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    gone = int(done.stdout)
+    wait_for('its end', lambda: gone not in server.connections())
+    assert aborted() == before
