@@ -87,8 +87,8 @@ def _task(seen: InstanceSeen) -> Iterator[Finding]:
             ROW, 'under-way', 'nova is at work on it, or was cut off in that',
             'wait; when nobody is at it any more: openstack recover instance '
             f'set {seen.row.uuid} --task-state none',
-            f'task_state {seen.row.task_state} since '
-            f'{seen.row.text("updated_at")}',
+            f'task_state {seen.row.task_state}, row of '
+            f'{seen.row.text("updated_at") or "an unknown time"}',
         )  # fmt: skip
 
 
