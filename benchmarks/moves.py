@@ -55,15 +55,16 @@ def measure(cell: Cell, number: int) -> None:
             )
         )
     print(f'moved, {LANES} at a time: {seconds:.2f} s')
+    print(f'deadlocks: {status(cell, "Innodb_deadlocks")}')
     moved = cell.rows('instances', f"host = '{ALIVE}'")
     assert len(moved) == number, f'{len(moved)} servers were moved'
 
 
 def one_by_one(cell: Cell, database: Database, plans: list[Move]) -> None:
     """Move servers, and count what the server was asked."""
-    before = questions(cell)
+    before = status(cell, 'Questions')
     seconds, _ = timed(lambda: each(moving.move, database, plans))
-    said = (questions(cell) - before) / len(plans)
+    said = (status(cell, 'Questions') - before) / len(plans)
     print(f'moved, one by one: {seconds:.2f} s, {said:.2f} statements each')
 
 
@@ -76,9 +77,9 @@ def each(
         verb(database, plan)
 
 
-def questions(cell: Cell) -> int:
-    """Statements that clients have sent since the server was started."""
-    (row,) = cell.server.admin("SHOW GLOBAL STATUS LIKE 'Questions'")
+def status(cell: Cell, name: str) -> int:
+    """A counter of the server's."""
+    (row,) = cell.server.admin(f"SHOW GLOBAL STATUS LIKE '{name}'")
     return int(row[1])
 
 

@@ -215,6 +215,23 @@ def test_many_moves_side_by_side_all_happen(cell, database, pool):
     assert {where(cell, server) for server in servers} == {(ALIVE, None)}
 
 
+def test_moves_side_by_side_are_no_deadlock(cell, database, pool):
+    # Records of other servers that are near would keep these apart.
+    cell.run('DELETE FROM migrations')
+    servers = [cell.boot() for _ in range(40)]
+    plans = [planned(database, server) for server in servers]
+    before = deadlocks(cell)
+    list(pool.map(lambda what: moving.move(database, what), plans))
+    assert deadlocks(cell) == before
+
+
+def deadlocks(cell):
+    ((_, number),) = cell.server.admin(
+        "SHOW GLOBAL STATUS LIKE 'Innodb_deadlocks'"
+    )
+    return int(number)
+
+
 def business(cell, end):
     """What nova does meanwhile to other servers; how often it did it."""
     done = 0
