@@ -14,6 +14,7 @@ class ServerRow:
     """A server's row of ``instances``, as it must still be when it is moved.
 
     ``compute_id`` is None below nova 28 too, which has no such column.
+    ``launched_at`` is not compared: it is what taking a move back restores.
     """
 
     server: str
@@ -24,6 +25,7 @@ class ServerRow:
     task_state: str | None = None
     power_state: int | None = None
     zone: str | None = None
+    launched_at: str | None = None  # None: it never ran
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -72,6 +72,7 @@ def test_a_server_is_given_to_its_destination_and_stopped(cell, database):
     moving.move(database, planned(database, server))
     after = server_row(cell, server)
     changes = {
+        'launched_at': (WHEN, after['updated_at']),
         'host': (DEAD, ALIVE),
         'node': (f'{DEAD}.node', f'{ALIVE}.node'),
         'availability_zone': ('az1', 'az2'),
@@ -82,6 +83,15 @@ def test_a_server_is_given_to_its_destination_and_stopped(cell, database):
         changes['compute_id'] = (1, 2)
     assert apart(before, after) == changes
     assert after['updated_at'] > WHEN
+
+
+def test_a_server_that_never_ran_stays_so(cell, database):
+    server = cell.boot(launched_at=None, vm_state='error')
+    what = planned(database, server)
+    moving.move(database, what)
+    assert server_row(cell, server)['launched_at'] is None
+    moving.take_back(database, what)
+    assert server_row(cell, server)['launched_at'] is None
 
 
 def test_the_returning_host_finds_a_record_it_acts_upon(cell, database):

@@ -18,7 +18,7 @@ Row = Mapping[str, Any]
 
 _SERVERS = """
 SELECT uuid AS server, host, node, vm_state, task_state, power_state,
-       availability_zone, user_id, project_id {compute_id}
+       availability_zone, launched_at, user_id, project_id {compute_id}
   FROM instances WHERE deleted = 0 AND uuid IN %(servers)s
 """
 _EXTRA = """
@@ -205,4 +205,7 @@ def _row(row: Row) -> ServerRow:
         task_state=row['task_state'],
         power_state=row['power_state'],
         zone=row['availability_zone'],
+        launched_at=None
+        if row['launched_at'] is None
+        else str(row['launched_at']),
     )

@@ -207,6 +207,7 @@ def _args(what: Move, route: str = '') -> Args:
         'vm_state': before.vm_state,
         'task_state': before.task_state,
         'power_state': before.power_state,
+        'launched_at': before.launched_at,
         'to': to.host,
         'to_node': to.node,
         'to_id': to.compute_id,

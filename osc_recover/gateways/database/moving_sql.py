@@ -5,10 +5,13 @@ Values are arguments; what is in braces is one of NEWER, or says which row of
 migrations is the move's.
 """
 
+# An evacuation launches a server anew (nova/compute/manager.py
+# _update_instance_after_spawn); one that never ran stays so.
 TO = """
 UPDATE instances SET host = %(to)s, node = %(to_node)s, {compute_to}
        availability_zone = %(to_zone)s, vm_state = 'stopped', power_state = 4,
-       task_state = NULL, updated_at = UTC_TIMESTAMP()
+       task_state = NULL, updated_at = UTC_TIMESTAMP(),
+       launched_at = IF(launched_at IS NULL, NULL, UTC_TIMESTAMP())
  WHERE uuid = %(server)s AND deleted = 0 AND host = %(host)s
    AND node <=> %(node)s AND vm_state <=> %(vm_state)s
    AND task_state <=> %(task_state)s
@@ -17,6 +20,7 @@ BACK = """
 UPDATE instances SET host = %(host)s, node = %(node)s, {compute_back}
        availability_zone = %(zone)s, vm_state = %(vm_state)s,
        power_state = %(power_state)s, task_state = %(task_state)s,
+       launched_at = COALESCE(%(launched_at)s, launched_at),
        updated_at = UTC_TIMESTAMP()
  WHERE uuid = %(server)s AND deleted = 0 AND host = %(to)s
    AND node <=> %(to_node)s AND vm_state = 'stopped' AND task_state IS NULL
