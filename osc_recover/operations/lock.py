@@ -24,13 +24,14 @@ class Lock:
         :raises errors.StepFailed: when somebody else has, meanwhile
         """
         server = find(self._compute, step.target)
-        if server.locked and server.locked_reason != self._reason:
+        told = server.locked_reason
+        if server.locked and not markers.run_in(told):
             raise errors.StepFailed(
                 'somebody locked it since the plan was made '
-                f'({server.locked_reason or "without a reason"})',
+                f'({told or "without a reason"})',
                 'make a new plan',
             )
-        return server.locked
+        return server.locked and told == self._reason
 
     def apply(self, step: Step) -> Result:
         """One lock action."""

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from osc_recover import records
+from osc_recover import markers, records
 from osc_recover.checks.view import View
 from osc_recover.facts import (
     BlockDevice,
@@ -50,7 +50,8 @@ def _steps(
     cell = view.known.cell(server.host)
     renewed = volumes(view, found, node.host)
     running = verdict.ran and not view.request.leave_stopped
-    owns_lock = not server.locked
+    # A lock that another run has left is taken over, a person's stays.
+    owns_lock = not server.locked or bool(markers.run_in(server.locked_reason))
     if owns_lock:
         yield _step('lock', 'server.lock', server)
     room = {

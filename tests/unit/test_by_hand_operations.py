@@ -47,6 +47,25 @@ def test_a_lock_of_somebody_is_left_to_them():
         lock.Lock(cloud, RUN, 0).in_effect(step('server.lock'))
 
 
+def test_a_lock_that_another_run_has_left_is_taken_over():
+    cloud = world()
+    cloud.lock('s1', markers.marker('0ther'))
+    asked = lock.Lock(cloud, RUN, 0)
+    assert not asked.in_effect(step('server.lock'))
+    asked.apply(step('server.lock'))
+    assert asked.in_effect(step('server.lock'))
+
+
+@pytest.mark.parametrize(
+    'reason, ours', [('do not touch', False), (markers.marker('0ther'), True)]
+)
+def test_a_server_that_is_locked_is_unlocked_only_by_a_run(reason, ours):
+    one = given.of_image(locked=True, locked_reason=reason)
+    verbs = {s.verb for s in given.plan(given.cloud(one)).steps()}
+    assert ('server.lock' in verbs) is ours
+    assert ('server.unlock' in verbs) is ours
+
+
 def test_a_lock_of_this_run_is_in_effect():
     cloud = world()
     asked = lock.Lock(cloud, RUN, 0)
