@@ -41,7 +41,7 @@ def probes(
     hosts = _compute_hosts(compute)
     yield from _fence(settings, hosts)
     yield from setup_hosts.probes(settings.ssh, hosts)
-    yield from setup_databases.probes(databases, settings.database)
+    yield from setup_databases.probes(databases, settings.database, hosts)
 
 
 def _tried(check: str, probe: Callable[[], Probe]) -> Probe:

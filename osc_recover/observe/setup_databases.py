@@ -49,9 +49,12 @@ _SERVER = 'SELECT VERSION() AS version, @@read_only AS read_only'
 
 
 def probes(
-    databases: Databases, settings: DatabaseSettings
+    databases: Databases, settings: DatabaseSettings, hosts: Sequence[str]
 ) -> Iterator[Probe]:
-    """A record for each database; cells are known when nova_api answers."""
+    """A record for each database; cells are known when nova_api answers.
+
+    :param hosts: those that nova's API has, to see that it is one cloud
+    """
     if not databases.configured:
         yield Probe(
             'databases',
@@ -60,7 +63,7 @@ def probes(
             'say recover: database in clouds.yaml to have them asked',
         )
         return
-    yield _probe(databases.nova_api, NOVA_API)
+    yield _of_cloud(databases.nova_api, hosts)
     try:
         cells = databases.cells()
     except errors.DatabaseError:
@@ -70,6 +73,26 @@ def probes(
     yield from _misnamed(databases, settings)
     if databases.cinder is not None:
         yield _probe(databases.cinder, CINDER)
+
+
+def _of_cloud(nova_api: Database, hosts: Sequence[str]) -> Probe:
+    found = _probe(nova_api, NOVA_API)
+    if found.state != 'ok' or not hosts:
+        return found
+    try:
+        rows = nova_api.read('SELECT host FROM host_mappings')
+    except errors.DatabaseError as exc:
+        return _broken(found.check, exc)
+    # Some may not be mapped yet; all of them is another matter.
+    if {row['host'] for row in rows} & set(hosts):
+        return found
+    return Probe(
+        found.check,
+        'broken',
+        f"it knows none of the compute hosts of nova's API, such as "
+        f'{hosts[0]}: it is the database of another cloud',
+        'correct recover: database in clouds.yaml, or the name of the cloud',
+    )
 
 
 def _misnamed(
@@ -108,7 +131,7 @@ def _probe(
             database.read(f'SELECT {names} FROM {table} WHERE 1 = 0')  # noqa: S608
         limit, fix = _limit(database, server, writes)
     except errors.DatabaseError as exc:
-        return Probe(check, 'broken', exc.sentence, exc.way_out)
+        return _broken(check, exc)
     return Probe(check, 'ok', f'{server["version"]}, {limit}', fix)
 
 
@@ -134,3 +157,7 @@ def _limit(
     except errors.DatabaseDenied as exc:
         return f'may be read only: {exc.problem}', exc.way_out
     return 'may be read and written', ''
+
+
+def _broken(check: str, exc: errors.DatabaseError) -> Probe:
+    return Probe(check, 'broken', exc.sentence, exc.way_out)

@@ -32,6 +32,7 @@ def cloud(server):
 def rows(server, account, *, cell=None, cells=None, **more):
     """The rows, by what they check."""
     server.admin(
+        "REPLACE INTO nova_api.host_mappings VALUES ('cmp1', 1)",
         'DELETE FROM nova_api.cell_mappings',
         "INSERT INTO nova_api.cell_mappings VALUES ('u1', 'cell1', "
         f"'{cell or server.url(account, 'nova')}', 0)",
@@ -42,7 +43,8 @@ def rows(server, account, *, cell=None, cells=None, **more):
         cells=cells or {},
     )
     databases = Databases(Sources(told, SshSettings()))
-    found = list(setup_databases.probes(databases, told))
+    hosts = more.get('hosts', ('cmp1',))
+    found = list(setup_databases.probes(databases, told, hosts))
     databases.close()
     assert mariadb.PASSWORD not in repr(found)
     return {probe.check: probe for probe in found}
@@ -124,6 +126,15 @@ def test_where_nova_api_is_away_no_cell_is_known(cloud):
     assert found[CHECKS[0]].state == 'broken'
 
 
+def test_the_database_of_another_cloud_is_told(cloud):
+    account = cloud.account('nova', *READ, WRITE)
+    found = rows(cloud, account, hosts=('far1', 'far2'))[CHECKS[0]]
+    assert (found.state, 'far1' in found.detail) == ('broken', True)
+    assert 'another cloud' in found.detail
+    for hosts in ((), ('far1', 'cmp1')):
+        assert rows(cloud, account, hosts=hosts)[CHECKS[0]].state == 'ok'
+
+
 def test_a_cell_that_nova_does_not_have_is_told(cloud):
     account = cloud.account('nova', *READ, WRITE)
     found = rows(cloud, account, cells={'cel1': 'mysql://u@db/x'})
@@ -134,5 +145,5 @@ def test_a_cell_that_nova_does_not_have_is_told(cloud):
 
 def test_where_nothing_is_said_none_is_asked():
     databases = Databases(Sources(DatabaseSettings(), SshSettings()))
-    [found] = setup_databases.probes(databases, DatabaseSettings())
+    [found] = setup_databases.probes(databases, DatabaseSettings(), ())
     assert (found.check, found.state) == ('databases', 'unused')
