@@ -8,12 +8,17 @@ kolla's.
 
 import glob
 import os
+import re
 from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from osc_recover.agent import errors, novaconf
 
 # So many words of a command line may come before the program's options.
 _LEADING = 4
+
+# What cotyledon, which oslo.service starts workers with, writes over the
+# command line of the process that was started.
+_TITLE = re.compile(r'\S+: master process \[(.*)\]')
 
 Words = Tuple[str, ...]
 
@@ -138,10 +143,12 @@ def inside(folder: str, root: str = '') -> List[str]:
 def _words(pid: str) -> Words:
     try:
         with open(f'/proc/{pid}/cmdline', 'rb') as file:
-            return tuple(os.fsdecode(file.read()).split('\0')[:-1])
+            words = os.fsdecode(file.read()).split('\0')[:-1]
     # Processes end at any time.
     except OSError:
         return ()
+    title = _TITLE.match(words[0]) if words else None
+    return tuple(title[1].split(' ') if title else words)
 
 
 def _its(kind: Kind, words: Words, root: str) -> List[str]:

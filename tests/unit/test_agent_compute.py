@@ -184,6 +184,36 @@ def test_one_that_runs_is_found_with_its_account_and_environment(
     assert values.get('DEFAULT', 'a') == 'env'
 
 
+TITLED = """
+import ctypes, sys, time
+title = sys.argv[1].encode()
+# Where a process keeps its command line, as setproctitle finds it.
+with open('/proc/self/stat') as stat:
+    start, end = map(int, stat.read().rpartition(')')[2].split()[45:47])
+assert len(title) < end - start
+ctypes.memset(start, 0, end - start)
+ctypes.memmove(start, title, len(title))
+print('ready', flush=True)
+time.sleep(60)
+"""
+
+
+def test_one_that_wrote_over_its_command_line_is_found(monkeypatch):
+    title = 'x: master process [/usr/bin/x --config-file /etc/x.conf]'
+    words = [sys.executable, '-c', TITLED, title]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
+        monkeypatch.setattr(
+            services.os, 'listdir', lambda _: [str(process.pid)]
+        )
+        try:
+            process.stdout.readline()
+            found = services.running('x')
+        finally:
+            process.kill()
+    told = ('/usr/bin/x', '--config-file', '/etc/x.conf')
+    assert found == [(process.pid, told)]
+
+
 def test_two_that_differ_are_refused_and_named(another, monkeypatch, tmp_path):
     words = [sys.executable, '-c', SLEEP, 'nova-compute']
     with subprocess.Popen(words) as other:
