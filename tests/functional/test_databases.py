@@ -8,6 +8,8 @@ import pymysql
 import pytest
 import yaml
 
+from osc_recover.agent import databases as agent
+from osc_recover.agent import services
 from osc_recover.gateways.database import templates
 from osc_recover.gateways.database.databases import Databases
 from osc_recover.gateways.database.sources import Sources
@@ -134,12 +136,38 @@ def test_the_files_of_nova_and_cinder_tell_the_rest(practice):
     check_all(Databases(Sources(told, SshSettings())))
 
 
-def test_a_controller_tells_what_its_services_were_started_with(
-    practice, tmp_path
-):
+def test_a_controller_tells_what_is_in_its_files(practice, tmp_path):
     with sshd.running(tmp_path / 'sshd') as machine:
-        told = DatabaseSettings(controller='ctl1')
+        told = DatabaseSettings(
+            controller='ctl1',
+            nova_config=configuration('nova.conf'),
+            cinder_config=configuration('cinder.conf'),
+        )
         check_all(Databases(Sources(told, machine.settings('ctl1'))))
+
+
+@pytest.mark.parametrize(
+    'project, option, database',
+    [
+        ('nova', ('api_database', 'connection'), 'nova_api'),
+        ('cinder', ('database', 'connection'), 'cinder'),
+    ],
+)
+def test_services_tell_what_they_were_started_with(
+    practice, monkeypatch, project, option, database
+):
+    running = services.running
+
+    def ours(program):
+        # Other clouds may run on this machine.
+        state = str(paths.state())
+        return [one for one in running(program) if state in ' '.join(one[1])]
+
+    monkeypatch.setattr(services, 'running', ours)
+    args = {'project': project, 'path': '', 'options': [option]}
+    told = agent.read(args, lambda event: None)
+    assert told['values']['.'.join(option)].endswith(f'/{database}')
+    assert told['where'].startswith('the configuration of ')
 
 
 def check_all(databases):
