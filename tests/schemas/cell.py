@@ -20,6 +20,7 @@ from tests import mariadb, schemas
 WHEN = datetime.datetime(2026, 1, 1)
 USER, PROJECT = 'u' * 32, 'p' * 32
 DEAD, ALIVE = 'cmp1', 'cmp2'
+NEWER = ('28', '30', '34')  # that have compute_id
 GRANTS = 'SELECT, INSERT, UPDATE, DELETE'  # what the manual asks for
 _FLAVOR = {
     'cur': {
@@ -48,7 +49,7 @@ class Cell:
         for name, kind in zip(
             (cell.name, cell.api_name), schemas.KINDS, strict=True
         ):
-            server.admin(f'CREATE OR REPLACE DATABASE {name}')
+            server.admin(f'CREATE DATABASE {name}')
             _load(server, name, schemas.path(release, kind).read_text())
         cell.host(DEAD, forced_down=1)
         cell.host(ALIVE)
@@ -76,6 +77,15 @@ class Cell:
             return [
                 dict(zip(names, row, strict=True)) for row in cursor.fetchall()
             ]
+
+    def server_row(self, server: str) -> dict[str, Any]:
+        """A server's row."""
+        (row,) = self.rows('instances', f"uuid = '{server}'")
+        return row
+
+    def of(self, table: str, server: str) -> list[dict[str, Any]]:
+        """A table's rows of a server."""
+        return self.rows(table, f"instance_uuid = '{server}'")
 
     @contextlib.contextmanager
     def cursor(self) -> Iterator[Any]:
