@@ -17,9 +17,7 @@ _DEADLINE = 30.0  # seconds until neutron must have wired it
 class Bind:
     """Bind a port to a host.
 
-    To a host that is dead neutron cannot wire it, which is then no failure:
-    it does so when the agent there is back (neutron/plugins/ml2/plugin.py,
-    _retry_binding_revived_agents).
+    To a host that is dead neutron cannot wire it, which is then no failure.
     """
 
     writes = True

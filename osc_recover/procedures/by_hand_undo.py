@@ -89,7 +89,20 @@ class _Case:
         why = self._refusal()
         if why:
             return self._row(why.code, False, why.text, why.way_out)
-        return self._row('undo', True, '')
+        return self._row('undo', True, self._unwired())
+
+    def _unwired(self) -> str:
+        """What neutron leaves to do: it cannot wire a port on a dead host,
+        and does not when that is back.
+        """
+        ports = [step.args['port'] for step in self._named('port.bind')]
+        if not ports:
+            return ''
+        return (
+            f'its ports are not wired on {self.source} while that is dead; '
+            f'once it is back: openstack port set --host {self.source} '
+            f'{", ".join(ports)}, each (an evacuation does it as well)'
+        )
 
     def _row(
         self, code: str, act: bool, reason: str, way_out: str = ''

@@ -100,6 +100,13 @@ def test_a_port_gets_its_owner_back():
     assert not bind.args['wired']
 
 
+def test_ports_that_neutron_cannot_wire_are_told_of():
+    (verdict,) = undo().verdicts
+    assert f'openstack port set --host {FAILED} p1' in verdict.reason
+    (verdict,) = undo('room').verdicts
+    assert not verdict.reason
+
+
 def test_no_step_is_guarded_by_the_failed_host():
     # Which may be back: the database tells whether it was cleaned up.
     assert not any(step.hosts for step in undo().steps())
