@@ -30,6 +30,7 @@ class Kind:
     stopped: bool = False
     zone: str = ''  # asked for when it was booted
     target: str = 'cmp2'
+    host: str = SOURCE
 
 
 KINDS = (
@@ -98,7 +99,7 @@ def _body(cloud: lib.Practice, kind: Kind, name: str) -> dict[str, Any]:
         'name': name,
         'flavorRef': 'tiny-nodisk' if kind.root_on_volume else 'tiny',
         'networks': cloud._networks(True) * kind.ports,
-        'host': SOURCE,
+        'host': kind.host,
         **cloud._root(kind.root_on_volume, 'practice'),
     }
     if kind.zone:
@@ -150,8 +151,14 @@ def story(cloud: lib.Practice, names: Sequence[str]) -> Iterator[Story]:
     with lib.shared_disks(), zones(cloud):
         told = Story(cloud, boot(cloud, KINDS, names))
         told.keep('before')
-        lab.fail(SOURCE)
+        fail(cloud)
         yield told
+
+
+def fail(cloud: lib.Practice) -> None:
+    """The host with the servers dies, and nova knows it."""
+    lab.fail(SOURCE)
+    cloud.until(lambda: cloud.service(SOURCE)['state'] == 'down', 'down')
 
 
 def move(

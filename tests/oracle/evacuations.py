@@ -1,12 +1,146 @@
 # SPDX-License-Identifier: Apache-2.0
-"""In what two moves of twins may differ, and where it is shown to be so."""
+"""In what a move in the database may differ from an evacuation by nova.
+
+Nothing that a server runs by is in these lists: only what nova, neutron and
+placement keep of how they came there.
+"""
+
+from typing import Any
 
 from tests.oracle.allowed import Allowed
+from tests.oracle.comparing import ABSENT, WHOLE
 
-# Two evacuations by nova.
-TWICE: tuple[Allowed, ...] = ()
+_OURS = 'osc_recover/procedures/by_hand.py'
+_ROWS = 'osc_recover/gateways/database/moving.py'
+_ACTIONS = 'nova.instance_actions'
+_EVENTS = 'nova.instance_actions_events'
 
-# An evacuation by nova, and a move in the database: before the failed host
-# is back, and after.
-MOVED: tuple[Allowed, ...] = ()
-RETURNED: tuple[Allowed, ...] = ()
+
+def _only(side: str, table: str, column: str, value: str, **more: Any) -> Any:
+    """A row that only nova leaves (left), or only ours (right)."""
+    absent = {'right' if side == 'left' else 'left': ABSENT}
+    return Allowed(table, WHOLE, where={column: value}, **absent, **more)
+
+
+# Of both: after the failed host is back, these are left.
+_HISTORY = (
+    *(
+        _only(
+            'right', _ACTIONS, 'action', action,
+            why='ours locks, starts and unlocks through the API',
+            source=_OURS, says=f"'server.{action}'",
+        )
+        for action in ('lock', 'start', 'unlock')
+    ),
+    *(
+        _only(
+            'right', _EVENTS, 'event', event,
+            why='likewise; nova notes what each of them did',
+            source=_OURS, says=f"'server.{verb}'",
+        )
+        for event, verb in (
+            ('api_lock', 'lock'),
+            ('compute_start_instance', 'start'),
+            ('api_unlock', 'unlock'),
+        )
+    ),
+    _only(
+        'right', _EVENTS, 'event', 'osc_recover_move',
+        why='our audit trail: who reads the events sees what was done',
+        source=_ROWS, says='osc_recover_move',
+    ),
+    _only(
+        'left', _EVENTS, 'event', 'rebuild_server',
+        why="no conductor took part in ours",
+        source='nova/conductor/manager.py:1248', says="'rebuild_server'",
+    ),
+    _only(
+        'left', _EVENTS, 'event', 'compute_rebuild_instance',
+        why='no nova-compute took part in ours',
+        source='nova/compute/manager.py:3892', says='wrap_instance_event',
+    ),
+    _only(
+        'left', _EVENTS, 'event', 'compute_stop_instance',
+        why='nova starts a stopped server, and stops it again',
+        source='nova/compute/manager.py:4296', says='self.stop_instance(',
+    ),
+    Allowed(
+        _ACTIONS, 'message',
+        why='our audit trail', source=_ROWS, says='moved in the database',
+        left=None, where={'action': 'evacuate'},
+    ),
+    Allowed(
+        _ACTIONS, 'finish_time',
+        why='nova ends no action of its own accord; ours is over at once',
+        source='osc_recover/gateways/database/moving_sql.py',
+        says='finish_time', left=None, right='<time>',
+        where={'action': 'evacuate'},
+    ),
+    Allowed(
+        'nova.migrations', 'dest_host',
+        why="the address of a host is a constant of nova's fake driver; "
+        'ours is what its compute node has',
+        source='nova/virt/fake.py:239', says="'192.168.0.1'",
+        left='192.168.0.1', where={'migration_type': 'evacuation'},
+    ),
+    Allowed(
+        'neutron.ml2_port_bindings', 'profile',
+        why='nova notes migrating_to there, and takes it out again; an '
+        'empty text and an empty mapping are the same to neutron',
+        source='nova/network/neutron.py:3810', says='MIGRATING_ATTR',
+        left={}, right='',
+    ),
+    Allowed(
+        'neutron.standardattributes', 'revision_number',
+        why='how often a port was written: that note takes two more',
+        source='neutron/services/revisions/revision_plugin.py:209',
+        says='revision_number + 1',
+    ),
+)  # fmt: skip
+
+# Before the failed host is back, and after.
+MOVED: tuple[Allowed, ...] = (
+    *_HISTORY,
+    Allowed(
+        'placement.allocations', WHOLE,
+        why='nova gives the room on the failed host back when that returns; '
+        'ours does so at once, as nova-compute may never come back',
+        source='nova/compute/manager.py:925',
+        says='remove_provider_tree_from_instance_allocation', right=ABSENT,
+    ),
+    Allowed(
+        'placement.consumers', 'generation',
+        why='how often the allocations of a server were written: nova is '
+        'to do so once more',
+        source='placement/objects/consumer.py:231', says='generation',
+    ),
+)  # fmt: skip
+RETURNED = _HISTORY
+
+# Times that only nova changes; what is in the row is the same.
+TOUCHED: tuple[Allowed, ...] = (
+    Allowed(
+        'nova.instance_info_caches', 'updated_at',
+        why='nova asks neutron for the same network again',
+        source='nova/compute/manager.py:4212', says='get_instance_nw_info(',
+    ),
+    Allowed(
+        'nova.instance_extra', 'updated_at',
+        why='nova drops the migration context of its claim',
+        source='nova/compute/resource_tracker.py:2162',
+        says='drop_migration_context',
+    ),
+)  # fmt: skip
+
+# Tables that change by themselves: whoever is alive says so in them.
+PASSING = frozenset(
+    {
+        'nova.services',
+        'nova.compute_nodes',
+        'neutron.agents',
+        'cinder.services',
+    }
+)
+
+# A move that was cut off and taken back: the server before, and after.
+UNDONE: tuple[Allowed, ...] = ()

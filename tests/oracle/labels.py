@@ -56,7 +56,7 @@ def _labels(share: Share) -> Iterator[tuple[str, str]]:
         yield row['display_name'], '<name>'
         yield row['hostname'], '<name>'
         yield row['reservation_id'], '<reservation>'
-    yield from _numbered('request', share.rows('nova.instance_actions'))
+    yield from _of_actions(share)
     yield from _numbered('migration', share.rows('nova.migrations'), 'uuid')
     yield from _of_volumes(share)
     yield from _of_ports(share)
@@ -67,6 +67,13 @@ def _numbered(
 ) -> Iterator[tuple[str, str]]:
     for number, row in enumerate(rows):
         yield row[column], f'<{what} {number}>'
+
+
+def _of_actions(share: Share) -> Iterator[tuple[str, str]]:
+    actions = share.rows('nova.instance_actions')
+    for what in dict.fromkeys(row['action'] for row in actions):
+        those = [row for row in actions if row['action'] == what]
+        yield from _numbered(f'request {what}', those)
 
 
 def _of_volumes(share: Share) -> Iterator[tuple[str, str]]:

@@ -116,3 +116,26 @@ def test_sets_that_nova_wrote_in_another_order_are_equal():
             'nova.instance_info_caches', row, {**row, 'network_info': text}
         )
     assert differences(changed) == []
+
+
+def test_actions_of_another_name_are_never_the_same_row():
+    action = RIGHT.rows()['nova.instance_actions'][0]
+    locked = WORLD.with_row(
+        'nova.instance_actions', action, {**action, 'action': 'lock'}
+    )
+    found = differences(locked)
+    assert [d.column for d in found] == [WHOLE, WHOLE]
+    assert found[0].left['action'] == 'evacuate'
+    assert found[1].right['action'] == 'lock'
+
+
+def test_a_request_is_labelled_by_its_action():
+    more = {
+        **RIGHT.rows()['nova.instance_actions'][0],
+        'id': 1,
+        'action': 'lock',
+        'request_id': 'req-00000000-0000-4000-8000-00000000bbbb',
+    }
+    rows = [*WORLD['nova.instance_actions'].rows, more]
+    [found] = differences(WORLD.with_rows('nova.instance_actions', rows))
+    assert found.right['request_id'] == '<request lock 0>'
