@@ -15,7 +15,13 @@ from tests.functional import twins
 from tests.oracle import reading, sources
 from tests.oracle.allowed import idle, remaining
 from tests.oracle.comparing import compare
-from tests.oracle.evacuations import MOVED, PASSING, RETURNED, TOUCHED
+from tests.oracle.evacuations import (
+    MOVED,
+    PASSING,
+    RETURNED,
+    TOUCHED,
+    UNDONE,
+)
 from tests.oracle.shares import Index, touched
 from tests.oracle.world import changed
 
@@ -60,7 +66,7 @@ def test_it_touches_the_columns_that_nova_touches(story, then, kind):
 
 
 @pytest.mark.parametrize(
-    'entry', [*MOVED, *RETURNED, *TOUCHED], ids=lambda e: e.source
+    'entry', [*MOVED, *RETURNED, *TOUCHED, *UNDONE], ids=lambda e: e.source
 )
 def test_what_allows_a_difference_is_in_the_source(entry):
     if not sources.installed():

@@ -16,7 +16,7 @@ _ACTIONS = 'nova.instance_actions'
 _EVENTS = 'nova.instance_actions_events'
 
 
-def _only(side: str, table: str, column: str, value: str, **more: Any) -> Any:
+def _only(side: str, table: str, column: str, value: Any, **more: Any) -> Any:
     """A row that only nova leaves (left), or only ours (right)."""
     absent = {'right' if side == 'left' else 'left': ABSENT}
     return Allowed(table, WHOLE, where={column: value}, **absent, **more)
@@ -142,5 +142,71 @@ PASSING = frozenset(
     }
 )
 
+_NO_AGENT = {
+    'why': 'neutron binds no port to a host whose agent is dead, so that '
+    'those that were bound elsewhere are unbound now; the next evacuation '
+    'binds them (nova/network/neutron.py, FAILED_VIF_TYPES)',
+    'source': 'neutron/plugins/ml2/drivers/mech_agent.py:147',
+    'says': 'Refusing to bind port %(pid)s to dead agent',
+}
+
 # A move that was cut off and taken back: the server before, and after.
-UNDONE: tuple[Allowed, ...] = ()
+UNDONE: tuple[Allowed, ...] = (
+    *(
+        _only(
+            'right', _ACTIONS, 'action', action,
+            why='what was done, and taken back, stays noted',
+            source=_OURS, says=f"'server.{verb}'",
+        )
+        for action, verb in (
+            ('lock', 'lock'), ('evacuate', 'move'), ('unlock', 'unlock'),
+        )
+    ),
+    *(
+        _only(
+            'right', _EVENTS, 'event', event,
+            why='likewise', source=source, says=says,
+        )
+        for event, source, says in (
+            ('api_lock', _OURS, "'server.lock'"),
+            ('osc_recover_move', _ROWS, 'osc_recover_move'),
+            ('api_unlock', _OURS, "'server.unlock'"),
+        )
+    ),
+    _only(
+        'right', 'nova.migrations', 'status', 'failed',
+        why='the record of the move ends, or a nova-compute that starts on '
+        'the host would destroy the guest',
+        source='osc_recover/gateways/database/moving_sql.py',
+        says="UPDATE migrations m SET m.status = 'failed'",
+    ),
+    _only(
+        'right', 'cinder.volume_attachment', 'deleted', 1,
+        why='cinder forgets no attachment, neither the one of before nor '
+        'the one that was for the other host',
+        source='cinder/db/api.py:2627', says="'deleted': True",
+    ),
+    Allowed(
+        'neutron.ml2_port_binding_levels', WHOLE, right=ABSENT, **_NO_AGENT
+    ),
+    Allowed('neutron.ml2_port_bindings', 'vif_details*', **_NO_AGENT),
+    Allowed(
+        'neutron.ml2_port_bindings', 'vif_type', right='binding_failed',
+        **_NO_AGENT,
+    ),
+    Allowed('neutron.ports', 'status', right='DOWN', **_NO_AGENT),
+    Allowed(
+        'neutron.provisioningblocks', WHOLE, left=ABSENT, **_NO_AGENT
+    ),
+    Allowed(
+        'neutron.standardattributes', 'revision_number',
+        why='how often a port was written',
+        source='neutron/services/revisions/revision_plugin.py:209',
+        says='revision_number + 1',
+    ),
+    Allowed(
+        'placement.consumers', 'generation',
+        why='how often the allocations of a server were written',
+        source='placement/objects/consumer.py:231', says='generation',
+    ),
+)  # fmt: skip
