@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from osc_recover import errors
 from osc_recover.effects import Control, Operation, Result
-from osc_recover.facts import BoundPort, Holdings, Server
+from osc_recover.facts import BoundPort, Holdings
 from osc_recover.gateways import inventory
 from osc_recover.gateways.allocations import Allocations
 from osc_recover.gateways.attachments import Attachments
@@ -17,10 +17,13 @@ from osc_recover.gateways.compute import Compute
 from osc_recover.gateways.port_bindings import PortBindings
 from osc_recover.gateways.volume import Volumes
 from osc_recover.gateways.volume_actions import VolumeActions
+from osc_recover.operations.at_rest import AGAIN, at_rest, exists, moved
 from osc_recover.operations.look import find
+from osc_recover.operations.volume_records import (
+    DeleteAttachment,
+    SettleVolume,
+)
 from osc_recover.plan import Step
-
-_AGAIN = 'openstack recover audit tells how it is now'
 
 
 def verbs(cloud: Cloud, grace: float) -> Mapping[str, Operation]:
@@ -74,25 +77,25 @@ class DropAllocation:
     def follow(self, step: Step, control: Control) -> Result:
         """It is over when it answers; see that it is so."""
         if not self.in_effect(step):
-            raise errors.StepFailed('it holds the room again', _AGAIN)
+            raise errors.StepFailed('it holds the room again', AGAIN)
         return Result()
 
     def _check_server(self, step: Step, left: Holdings) -> None:
-        server = _at_rest(self._compute, step.target, step.args['host'])
+        server = at_rest(self._compute, step.target, step.args['host'])
         rows = self._compute.migrations(server=server.id)
         # One that is done waits for its source to return.
         going = set(inventory.UNENDED) - {'done'}
         if any(row.status in going for row in rows):
-            raise _moved(f'a migration of {server.id} goes on')
+            raise moved(f'a migration of {server.id} goes on')
         if not left.resources:
-            raise _moved(f'{server.id} would hold no room at all')
+            raise moved(f'{server.id} would hold no room at all')
 
     def _check_orphan(self, step: Step) -> None:
-        if _exists(self._compute, step.target):
-            raise _moved(f'nova knows server {step.target}')
+        if exists(self._compute, step.target):
+            raise moved(f'nova knows server {step.target}')
         rows = inventory.migrations(self._compute)
         if any(row.uuid == step.target for row in rows):
-            raise _moved(f'migration {step.target} goes on')
+            raise moved(f'migration {step.target} goes on')
 
 
 class BindPort:
@@ -115,12 +118,12 @@ class BindPort:
     def apply(self, step: Step) -> Result:
         """Bind it, if nobody has changed it since the reading."""
         host = step.args['host']
-        server = _at_rest(self._compute, step.args['server'], host)
+        server = at_rest(self._compute, step.args['server'], host)
         port = self._port(step)
         if port.server != server.id:
-            raise _moved(f'it belongs to {port.server or "nobody"}')
+            raise moved(f'it belongs to {port.server or "nobody"}')
         if port.host not in (step.args['was'], host):
-            raise _moved(f'it is bound to {port.host}')
+            raise moved(f'it is bound to {port.host}')
         owner = f'compute:{server.zone}' if server.zone else port.owner
         reply = self._ports.bind(port, host, owner)
         return Result(f'bound to {host}', reply.request_id)
@@ -129,7 +132,7 @@ class BindPort:
         """See that neutron could wire it there."""
         port = self._port(step)
         if port.host != step.args['host']:
-            raise _moved(f'it is bound to {port.host}')
+            raise moved(f'it is bound to {port.host}')
         if not port.bound:
             raise errors.StepFailed(
                 f'neutron could not wire it on {port.host}: {port.vif_type}',
@@ -144,109 +147,6 @@ class BindPort:
         except errors.Gone as exc:
             raise errors.StepFailed(
                 'the port was deleted meanwhile',
-                'there is nothing left to do',
-            ) from exc
-
-
-class DeleteAttachment:
-    """Delete an attachment that nova does not know."""
-
-    writes = True
-
-    def __init__(
-        self, compute: Compute, attachments: Attachments, grace: float
-    ) -> None:
-        self._compute = compute
-        self._attachments = attachments
-        self.grace = grace
-
-    def in_effect(self, step: Step, lost: bool = False) -> bool:
-        """Whether cinder has it no more."""
-        try:
-            self._attachments.attachment(step.target)
-        except errors.Gone:
-            return True
-        return False
-
-    def apply(self, step: Step) -> Result:
-        """Delete it, if all is as it was."""
-        args = step.args
-        now = self._attachments.attachment(step.target)
-        if (now.volume, now.server) != (args['volume'], args['server']):
-            raise _moved(f'it is of volume {now.volume} to {now.server}')
-        if now.status != args['status']:
-            raise _moved(f'it is {now.status}')
-        self._check_server(step)
-        reply = self._attachments.delete(step.target)
-        return Result('deleted', reply.request_id)
-
-    def follow(self, step: Step, control: Control) -> Result:
-        """It is over when it answers; see that it is gone."""
-        if not self.in_effect(step):
-            raise errors.StepFailed('cinder has it still', _AGAIN)
-        return Result()
-
-    def _check_server(self, step: Step) -> None:
-        name = step.args['server']
-        if step.args['gone']:
-            if _exists(self._compute, name):
-                raise _moved(f'nova knows server {name}')
-            return
-        server = _at_rest(self._compute, name)
-        if step.args['volume'] in server.volumes:
-            raise _moved(f'server {name} has the volume')
-
-
-class SettleVolume:
-    """Have a volume be in-use or available that nobody is at."""
-
-    writes = True
-
-    def __init__(
-        self,
-        compute: Compute,
-        volumes: Volumes,
-        actions: VolumeActions,
-        grace: float,
-    ) -> None:
-        self._compute = compute
-        self._volumes = volumes
-        self._actions = actions
-        self.grace = grace
-
-    def in_effect(self, step: Step, lost: bool = False) -> bool:
-        """Whether it has the status that it is to have."""
-        return self._status(step) == str(step.args['to'])
-
-    def apply(self, step: Step) -> Result:
-        """Ask cinder for it, if all is as it was."""
-        status, args = self._status(step), step.args
-        if status != args['was']:
-            raise _moved(f'it is {status}')
-        for name in args['servers']:
-            server = _at_rest(self._compute, name)
-            if step.target not in server.volumes:
-                raise _moved(f'server {name} has it no more')
-        if args['to'] == 'in-use':
-            reply = self._actions.roll_detaching(step.target)
-        else:
-            if self._actions.attachments(step.target):
-                raise _moved('it has an attachment')
-            reply = self._actions.free(step.target)
-        return Result(f'{args["to"]} again', reply.request_id)
-
-    def follow(self, step: Step, control: Control) -> Result:
-        """It is over when it answers; see that it is so."""
-        if not self.in_effect(step):
-            raise errors.StepFailed(f'it is {self._status(step)}', _AGAIN)
-        return Result()
-
-    def _status(self, step: Step) -> str:
-        try:
-            return self._volumes.volume(step.target).status
-        except errors.Gone as exc:
-            raise errors.StepFailed(
-                'the volume was deleted meanwhile',
                 'there is nothing left to do',
             ) from exc
 
@@ -272,17 +172,17 @@ class EndTask:
         server, args = find(self._compute, step.target), step.args
         now = (server.task_state, server.vm_state, server.updated)
         if now != (args['task'], args['state'], args['updated']):
-            raise _moved(f'nova is at it ({server.task_state or "no task"})')
+            raise moved(f'nova is at it ({server.task_state or "no task"})')
         service = self._compute.compute_service(server.host)
         if service is None or not service.up:
-            raise _moved(f'{server.host} is down')
+            raise moved(f'{server.host} is down')
         reply = self._compute.reset_state(server.id, args['state'])
         return Result(f'{args["task"]} taken away', reply.request_id)
 
     def follow(self, step: Step, control: Control) -> Result:
         """It is over when it answers; see that it is so."""
         if not self.in_effect(step):
-            raise errors.StepFailed('nova is at it again', _AGAIN)
+            raise errors.StepFailed('nova is at it again', AGAIN)
         return Result()
 
 
@@ -291,29 +191,3 @@ def _without(held: Holdings, step: Step) -> Holdings:
     drop = set(step.args['providers']) or held.resources.keys()
     left = {p: r for p, r in held.resources.items() if p not in drop}
     return dataclasses.replace(held, resources=left)
-
-
-def _at_rest(compute: Compute, name: str, host: str = '') -> Server:
-    """A server, if it is where it was, and nova is not at it.
-
-    :raises errors.StepFailed: when it is not
-    """
-    server = find(compute, name)
-    if host and server.host != host:
-        raise _moved(f'nova has server {name} on {server.host or "no host"}')
-    if server.task_state or server.vm_state in ('building', 'resized'):
-        doing = server.task_state or server.vm_state
-        raise _moved(f'nova is at server {name} ({doing})')
-    return server
-
-
-def _exists(compute: Compute, name: str) -> bool:
-    try:
-        compute.server(name)
-    except errors.Gone:
-        return False
-    return True
-
-
-def _moved(what: str) -> errors.StepFailed:
-    return errors.StepFailed(f'{what} now: it was left as it is', _AGAIN)
