@@ -207,6 +207,13 @@ def test_anything_else_does_not(approve, line):
         approve(run(), line)
 
 
+def test_what_an_audit_mends_is_typed_and_not_its_hosts(approve):
+    mending = run(codes=['port-elsewhere', 'wedged-task'])
+    with pytest.raises(errors.NotApproved, match="'cmp1' is not"):
+        approve(mending, 'cmp1\n')
+    approve(mending, 'port-elsewhere wedged-task\n')
+
+
 def test_data_loss_of_all_is_asked_for_again(approve):
     all_ = run(accept_data_loss=['all'])
     with pytest.raises(errors.NotApproved, match="'no'"):
