@@ -43,9 +43,10 @@ class Progress:
             return
         with self._lock:
             name = self._names.get(step.target, step.target)
-            verb = step.verb.partition('.')[2]
+            # Not the verb: accounts and files are both "changed".
+            what = step.name.partition(':')[0]
             self._bar.console.print(
-                f'{name}: {verb} {state}{": " if note else ""}{note}',
+                f'{name}: {what} {state}{": " if note else ""}{note}',
                 markup=False,
                 highlight=False,
             )
