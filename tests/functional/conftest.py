@@ -6,6 +6,19 @@ import pytest
 from tests.cloud import lab
 
 
+def pytest_collection_modifyitems(items):
+    """Modules that share the bed are run one after the other, as the last.
+
+    Those that take it down come after them.
+    """
+    late = {}
+    for item in items:
+        for turn, name in enumerate(('joined_bed', 'without_bed'), 1):
+            if name in getattr(item, 'fixturenames', ()):
+                late[item.path] = max(turn, late.get(item.path, 0))
+    items.sort(key=lambda item: late.get(item.path, 0))
+
+
 @pytest.fixture(scope='session')
 def practice():
     """The practice cloud, as an admin uses it."""
@@ -24,16 +37,58 @@ def clean(practice):
     _clean(practice)
 
 
-@pytest.fixture(scope='module')
-def hosts(practice):
-    """Two SSH hosts that run the nova-compute of cmp1 and cmp2, by name."""
+class JoinedBed:
+    """SSH hosts that run the nova-compute of cmp1 …, for several modules.
+
+    What a module leaves on them is what the next one finds, so it undoes what
+    it did, or says that a host is ``spoiled``.
+    """
+
+    def __init__(self):
+        self.spoiled = set()
+
+    def up(self, count, *, spoiled=False):
+        """The first hosts, by name.
+
+        :param spoiled: whether those will do that are not as they were made
+        """
+        from tests.hosts import bed
+
+        found = {host.name: host for host in bed.up(count, joined=True)}
+        wrong = set() if spoiled else self.spoiled.intersection(found)
+        for name in sorted(wrong):
+            bed.reset(name)
+            self.spoiled.remove(name)
+        return found
+
+
+@pytest.fixture(scope='session')
+def joined_bed(practice):
+    """The bed of this machine; one that is up goes down first."""
     from tests.hosts import bed
 
     if lack := bed.lacks():
         pytest.skip(lack)
     bed.down()
-    yield {host.name: host for host in bed.up(2, joined=True)}
+    yield JoinedBed()
     bed.down()
+
+
+@pytest.fixture(scope='module')
+def hosts(joined_bed):
+    """Two SSH hosts that run the nova-compute of cmp1 and cmp2, by name."""
+    return joined_bed.up(2)
+
+
+@pytest.fixture(scope='module')
+def renumbered(joined_bed):
+    """The two; the accounts of the second do not stay as they are."""
+    from tests.functional.renumbered import TWO, give_back
+
+    give_back()
+    yield joined_bed.up(2, spoiled=True)
+    joined_bed.spoiled.add(TWO)
+    give_back()
 
 
 @pytest.fixture

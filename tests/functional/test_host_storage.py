@@ -32,12 +32,9 @@ GUEST = """
 
 
 @pytest.fixture(scope='module')
-def hosts(practice):
+def hosts(practice, joined_bed):
     """Three hosts with a nova-compute; that of cmp4 cannot be asked."""
-    if lack := bed.lacks():
-        pytest.skip(lack)
-    bed.down()
-    found = {host.name: host for host in bed.up(3, joined=True)}
+    found = joined_bed.up(3)
     for host in (*found, OUTSIDE):
         practice.heal(host)
     practice.put_service(OUTSIDE, status='disabled')
@@ -47,7 +44,6 @@ def hosts(practice):
     practice.heal(OUTSIDE)
     for host in found:
         shutil.rmtree(instances(host), ignore_errors=True)
-    bed.down()
 
 
 def remake(folder):

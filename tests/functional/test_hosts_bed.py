@@ -17,7 +17,7 @@ pytestmark = pytest.mark.functional
 
 
 @pytest.fixture(scope='module')
-def before():
+def without_bed():
     """The machine without a bed, as far as a bed could change it."""
     if lack := bed.lacks():
         pytest.skip(lack)
@@ -26,7 +26,7 @@ def before():
 
 
 @pytest.fixture(scope='module')
-def hosts(before):
+def hosts(without_bed):
     """Two hosts that have just been made, by name."""
     yield {host.name: host for host in bed.up(2)}
     bed.down()
@@ -261,11 +261,11 @@ def test_a_cut_cable_cuts_nova_compute_off(joined, practice):
     )
 
 
-def test_down_leaves_the_machine_as_it_was(hosts, before):
+def test_down_leaves_the_machine_as_it_was(hosts, without_bed):
     bed.power_off('host2')
-    assert machine() != before
+    assert machine() != without_bed
     bed.down()
-    assert machine() == before
+    assert machine() == without_bed
     assert bed.hosts() == []
 
 
