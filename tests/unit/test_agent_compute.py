@@ -2,6 +2,7 @@
 """Which configuration a host's nova-compute has, as oslo.config has it."""
 
 import os
+import pathlib
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from osc_recover.agent import compute, errors, novaconf, services
+from tests.unit import local_agent
 
 
 def conf(text):
@@ -157,13 +159,21 @@ def test_where_none_runs_kollas_file_is_the_last_resort(monkeypatch, tmp_path):
 SLEEP = 'import time; time.sleep(60)'
 
 
+def started(words, **more):
+    """A process that has its command line: for a moment it has none."""
+    process = subprocess.Popen(words, **more)
+    path = pathlib.Path(f'/proc/{process.pid}/cmdline')
+    local_agent.wait_for('its command line', path.read_bytes)
+    return process
+
+
 @pytest.fixture
 def another(tmp_path):
     """A process that is called nova-compute, with a value of its own."""
     script = tmp_path / 'nova-compute'
     script.write_text(SLEEP)
     words = [sys.executable, str(script), '--config-file', str(tmp_path)]
-    process = subprocess.Popen(words, env={'OS_DEFAULT__A': 'env'})
+    process = started(words, env={'OS_DEFAULT__A': 'env'})
     yield process
     process.kill()
     process.wait()
@@ -216,7 +226,7 @@ def test_one_that_wrote_over_its_command_line_is_found(monkeypatch):
 
 def test_two_that_differ_are_refused_and_named(another, monkeypatch, tmp_path):
     words = [sys.executable, '-c', SLEEP, 'nova-compute']
-    with subprocess.Popen(words) as other:
+    with started(words) as other:
         pids = [str(another.pid), str(other.pid)]
         monkeypatch.setattr(services.os, 'listdir', lambda _: pids)
         try:
@@ -229,7 +239,7 @@ def test_two_that_differ_are_refused_and_named(another, monkeypatch, tmp_path):
 def test_two_that_are_called_the_same_are_one_and_its_worker(
     another, monkeypatch
 ):
-    with subprocess.Popen(another.args) as other:
+    with started(another.args) as other:
         pids = [str(other.pid), str(another.pid)]
         monkeypatch.setattr(services.os, 'listdir', lambda _: pids)
         try:

@@ -2,6 +2,7 @@
 """What a controller tells of databases: what oslo.config would, no more."""
 
 import os
+import pathlib
 import subprocess
 import sys
 
@@ -119,7 +120,11 @@ def run(host, monkeypatch):
     def start(program, conf, **env):
         script = write(host / program, 'import time; time.sleep(60)')
         words = [sys.executable, str(script), '--config-file', str(conf)]
-        started.append(subprocess.Popen(words, env=env))
+        process = subprocess.Popen(words, env=env)
+        started.append(process)
+        # For a moment it has neither words nor an environment.
+        path = pathlib.Path(f'/proc/{process.pid}/cmdline')
+        local_agent.wait_for('its command line', path.read_bytes)
 
     monkeypatch.setattr(services, 'running', running)
     yield start
