@@ -10,6 +10,7 @@ import contextlib
 import json
 import re
 
+import pymysql
 import pytest
 
 from tests import practice as lib
@@ -27,12 +28,19 @@ def url(name='nova_api', user='practice', password=keys.PASSWORD, port=None):
     return f'mysql+pymysql://{user}:{password}@127.0.0.1:{port}/{name}'
 
 
-def sql(*statements, args=()):
-    with contextlib.closing(lib.database('nova')) as link:
+def sql(*statements, args=(), link=None):
+    with contextlib.closing(link or lib.database('nova')) as link:
         with link.cursor() as cursor:
             for statement in statements:
                 cursor.execute(statement, args)
             return cursor.fetchall()
+
+
+def root():
+    """Who may grant rights."""
+    return pymysql.connect(
+        host='127.0.0.1', port=ports.port('mariadb'), user='root'
+    )
 
 
 @pytest.fixture
@@ -244,10 +252,11 @@ def reader():
         "CREATE OR REPLACE USER reader@'127.0.0.1' IDENTIFIED BY 'look'",
         "GRANT SELECT ON nova_api.* TO reader@'127.0.0.1'",
         "GRANT SELECT ON nova.* TO reader@'127.0.0.1'",
-        "GRANT SELECT ON practice_copy.* TO reader@'127.0.0.1'",
+        f"GRANT SELECT ON {COPY}.* TO reader@'127.0.0.1'",
+        link=root(),
     )
     yield
-    sql("DROP USER reader@'127.0.0.1'")
+    sql("DROP USER reader@'127.0.0.1'", link=root())
 
 
 def test_an_account_that_may_only_look_can_look(
