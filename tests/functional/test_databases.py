@@ -184,6 +184,28 @@ def check_all(databases):
     databases.close()
 
 
+def test_a_cell_whose_mapping_is_a_template_is_reached(practice, tmp_path):
+    """Planted beside cell1, and taken away."""
+    template = (
+        '{scheme}://{username}:{password}@{hostname}:{port}/nova?{query}'
+    )
+    insert = (
+        'INSERT INTO cell_mappings (uuid, name, transport_url,'
+        " database_connection, disabled) VALUES (UUID(), 'planted', 'none:///',"
+        ' %s, 0)'
+    )
+    told = DatabaseSettings(nova_config=configuration('nova.conf'))
+    with lib.database('nova_api') as link, link.cursor() as cursor:
+        cursor.execute(insert, template)
+        try:
+            cells = Databases(Sources(told, SshSettings())).cells()
+        finally:
+            cursor.execute("DELETE FROM cell_mappings WHERE name = 'planted'")
+    assert [cell.name for cell in cells] == ['cell1', 'planted']
+    for cell in cells:
+        assert cell.database.columns('instances')
+
+
 NOVA = """
 import json, sys
 from nova.objects.cell_mapping import CellMapping
