@@ -77,10 +77,12 @@ class RecoverAudit(carrier.Carrier):
         """One row a finding; or plan, approve, carry out."""
         if parsed_args.fix:
             return self._mended(parsed_args)
-        found = self.recover.audit.rows(parsed_args.host, parsed_args.min_age)
-        if found:
+        seen = self.recover.audit.look(parsed_args.host, parsed_args.min_age)
+        if seen.rows:
             self.status = errors.FAILED
-        return [base.values(row) for row in found]
+        else:
+            self.say(f'nothing is inconsistent; compared: {seen.compared}')
+        return [base.values(row) for row in seen.rows]
 
     def _mended(self, parsed_args: argparse.Namespace) -> Sequence[Any]:
         plan = self.recover.audit.plan(

@@ -4,11 +4,11 @@
 from collections.abc import Iterable, Sequence
 
 from osc_recover.checks import audit
-from osc_recover.checks.audit.rows import Row, rows
+from osc_recover.checks.audit.rows import Audit, compared, rows
 from osc_recover.checks.finding import Finding
 from osc_recover.checks.request import AuditFix
 from osc_recover.facts import HostDomains, Service
-from osc_recover.facts.audit import Everything, Gap
+from osc_recover.facts.audit import Everything
 from osc_recover.gateways.cloud import Cloud
 from osc_recover.gateways.compute import Compute
 from osc_recover.gateways.database import Databases
@@ -23,8 +23,6 @@ from osc_recover.recovery.known import check_hosts
 from osc_recover.recovery.runs import RunsOfCloud
 from osc_recover.settings import Settings, SshSettings
 
-Audited = tuple[list[Finding], tuple[Gap, ...]]
-
 
 class AuditOfCloud:
     """Looks for what is inconsistent, and plans to mend it."""
@@ -36,7 +34,7 @@ class AuditOfCloud:
         self._settings = settings
         self._runs = runs
 
-    def rows(self, host: str, min_age: int) -> list[Row]:
+    def look(self, host: str, min_age: int) -> Audit:
         """A row for each thing that is inconsistent; changes nothing.
 
         :param host: only what has to do with it; '' for everything
@@ -44,7 +42,8 @@ class AuditOfCloud:
         :raises errors.UnknownHost: for a name that is no compute host
         :raises errors.ApiError: when nova does not tell
         """
-        return rows(*self._audited(host, min_age))
+        findings, seen = self._audited(host, min_age)
+        return Audit(rows(findings, seen.gaps), compared(seen))
 
     def plan(self, request: AuditFix) -> Plan:
         """Plan to mend what was found; changes nothing.
@@ -53,11 +52,13 @@ class AuditOfCloud:
         :raises errors.UnknownHost: for a name that is no compute host
         """
         check_codes(request.codes)
-        findings, gaps = self._audited(request.host, request.min_age)
-        return mend(findings, gaps, request)
+        findings, seen = self._audited(request.host, request.min_age)
+        return mend(findings, seen.gaps, request)
 
-    def _audited(self, host: str, min_age: int) -> Audited:
-        """What is inconsistent at two looks, and what was not seen."""
+    def _audited(
+        self, host: str, min_age: int
+    ) -> tuple[list[Finding], Everything]:
+        """What is inconsistent at two looks, and the last look."""
         if host:
             self._check_host(host)
         seen = self._look()
@@ -68,7 +69,7 @@ class AuditOfCloud:
             found = audit.held_back(
                 audit.confirmed(found, again), self._taken(seen.services)
             )
-        return (audit.on_host(found, host) if host else found), seen.gaps
+        return (audit.on_host(found, host) if host else found), seen
 
     def _taken(self, services: Iterable[Service]) -> dict[str, str]:
         """The hosts that a run has marked which is not known to be over."""

@@ -136,6 +136,7 @@ def well(bed):
 def test_a_healthy_cloud_has_no_row(bed):
     done = bed.recover('audit')
     assert (done.status, done.rows) == (0, [])
+    assert 'nothing is inconsistent; compared: ' in done.stderr
 
 
 def test_room_held_twice_is_given_back(bed):

@@ -269,7 +269,7 @@ def test_a_plan_has_what_was_asked_for(crooked):
 def test_a_plan_of_a_host_has_only_its_own(crooked):
     with crooked_cloud.cloud(crooked) as (_, cloud):
         made = plan(cloud, 'port-elsewhere', 'wedged-task', host='cmp2')
-        told = audit_of(cloud).rows('cmp2', MIN_AGE)
+        told = audit_of(cloud).look('cmp2', MIN_AGE).rows
     assert [step.target for step in made.steps()] == [PORT]
     assert {row.id for row in told} == {PORT, DOUBLE, GONE}
 
@@ -292,7 +292,7 @@ def test_what_a_recovery_may_write_itself_is_left_to_it(
         for event in events:
             journal.record(run.id, '', event)
         crooked.reasons['cmp1'] = f'osc-recover run {run.id}'
-        rows = audit_of(cloud, journal).rows('', MIN_AGE)
+        rows = audit_of(cloud, journal).look('', MIN_AGE).rows
     fix = {row.id: bool(row.fix) for row in rows}
     assert (fix[DOUBLE], fix[PORT], fix[WEB]) == (safe, safe, safe)
     assert fix[STUCK]
@@ -306,7 +306,7 @@ def test_an_unknown_host_is_refused(crooked):
         crooked_cloud.cloud(crooked) as (_, cloud),
         pytest.raises(errors.UnknownHost, match='did you mean'),
     ):
-        audit_of(cloud).rows('cmp3', MIN_AGE)
+        audit_of(cloud).look('cmp3', MIN_AGE)
 
 
 @pytest.mark.parametrize(
@@ -343,7 +343,7 @@ def test_what_changes_between_two_looks_is_no_finding(crooked, monkeypatch):
 
     monkeypatch.setattr('osc_recover.recovery.audit.everything', once)
     with crooked_cloud.cloud(crooked) as (_, cloud):
-        rows = audit_of(cloud).rows('', MIN_AGE)
+        rows = audit_of(cloud).look('', MIN_AGE).rows
     assert len(looks) == 2
     assert {(row.state, row.id) for row in rows} == PLANTED - {
         ('port-elsewhere', PORT)

@@ -5,9 +5,10 @@ import dataclasses
 from collections.abc import Iterable
 
 from osc_recover.checks.finding import Finding
-from osc_recover.facts.audit import Gap
+from osc_recover.facts.audit import Everything, Gap
 
 UNKNOWN = 'unknown'
+NO_DOMAINS = 'no domains of hosts'
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -29,9 +30,40 @@ class Row:
     way_out: str
 
 
-def rows(findings: Iterable[Finding], gaps: Iterable[Gap]) -> list[Row]:
+@dataclasses.dataclass(frozen=True, slots=True)
+class Audit:
+    """What an audit found, and in words what it compared to find it."""
+
+    rows: tuple[Row, ...]
+    compared: str
+
+
+def compared(seen: Everything) -> str:
+    """How much was compared, so that no finding can be told from no look.
+
+    >>> compared(Everything(unseen=('volumes',)))
+    '0 servers, 0 ports, 0 allocations; no domains of hosts'
+    """
+    counted = {
+        'servers': seen.servers,
+        'ports': seen.ports,
+        'volumes': seen.volumes,
+        'attachments': seen.attachments,
+        'allocations': seen.allocations,
+    }
+    told = [
+        f'{len(found)} {what}'
+        for what, found in counted.items()
+        if what not in seen.unseen
+    ]
+    asked = sum(len(host.domains) for host in seen.domains)
+    hosts = f'{asked} domains on {len(seen.domains)} hosts'
+    return f'{", ".join(told)}; {hosts if seen.domains else NO_DOMAINS}'
+
+
+def rows(findings: Iterable[Finding], gaps: Iterable[Gap]) -> tuple[Row, ...]:
     """The findings in their order, and what is not known."""
-    return [*map(_found, findings), *map(_gap, gaps)]
+    return *map(_found, findings), *map(_gap, gaps)
 
 
 def _found(finding: Finding) -> Row:
