@@ -7,6 +7,7 @@ destination in the wrong state, or somebody who was quicker.
 """
 
 import contextlib
+import datetime
 import json
 import re
 import uuid
@@ -26,6 +27,8 @@ pytestmark = pytest.mark.functional
 SOURCE, TARGET, THIRD = 'cmp1', 'cmp2', 'cmp3'
 WORDS = ('--method', 'database', '--target', TARGET, '--many-down')
 WORDS += ('--fenced', 'its power was seen off', '--no-agent')
+# placement tells of no row without a time.
+NOW = datetime.datetime(2026, 1, 2, 3, 4, 5)
 KIND = twins.Kind('refused', data=1)
 # Of this one cinder knows how the target is let in to volumes.
 THERE = twins.Kind('there', data=1, host=TARGET)
@@ -45,7 +48,10 @@ def stage(clean, tmp_path_factory):
     with lib.shared_disks():
         made = twins.boot(clean, [KIND, THERE], ['one'])
         twins.fail(clean)
-        yield recover, made['one'][KIND.name]
+        server = made['one'][KIND.name]
+        # What its boot has set going is to change nothing any more.
+        twins.settled(clean, [server])
+        yield recover, server
     client.end()
 
 
@@ -124,7 +130,7 @@ def room(server, host):
     """An allocation on one more provider."""
     provider = one('placement.resource_providers', name=host)
     with added(
-        'placement.allocations', consumer_id=server, used=1,
+        'placement.allocations', consumer_id=server, used=1, created_at=NOW,
         resource_provider_id=provider['id'], resource_class_id=0,
     ):  # fmt: skip
         yield
@@ -137,7 +143,7 @@ def nested(server):
     name = f'{SOURCE}_inner'
     with added(
         'placement.resource_providers', uuid=str(uuid.uuid4()), name=name,
-        generation=0, root_provider_id=root['id'],
+        created_at=NOW, generation=0, root_provider_id=root['id'],
         parent_provider_id=root['id'],
     ), room(server, name):  # fmt: skip
         yield
@@ -264,6 +270,7 @@ def planned(stage, clean):
     clean.heal(SOURCE)
     server = twins.boot(clean, [kind], ['one'])['one'][kind.name]
     twins.fail(clean)
+    twins.settled(clean, [server])
     done = recover('server', server, *WORDS, '--dry-run')
     assert done.status == 0, done
     yield server, re.search(r'run start (\w+)', done.stderr)[1]
