@@ -97,8 +97,8 @@ def test_a_file_that_is_not_understood_is_told_without_its_words(
     assert 'secret' not in told
 
 
-def test_a_host_without_nova_conf_says_so(nova):
-    assert 'no /etc/nova/nova.conf' in host.settings()['problem']
+def test_a_host_without_nova_conf_says_so(nova, tmp_path):
+    assert f'no {tmp_path}/nova/nova.conf' in host.settings()['problem']
 
 
 def test_a_value_of_the_environment_is_of_no_line(nova, tmp_path):

@@ -71,9 +71,8 @@ def test_every_option_of_a_fix_is_in_its_request():
 
 def test_only_a_change_of_numbers_can_be_undone():
     run = types.SimpleNamespace(id='aa11bb22', plan=Plan('host', (), ()))
-    one, options = made(
-        ownership.UndoOwnership, ['aa', '--yes'], run=lambda name: run
-    )
+    runs = types.SimpleNamespace(find=lambda name: run)
+    one, options = made(ownership.UndoOwnership, ['aa', '--yes'], runs=runs)
     with pytest.raises(errors.Refused) as caught:
         one.rows(options)
     assert caught.value.code == 'other-procedure'
@@ -83,10 +82,10 @@ def test_a_run_that_is_carried_out_is_not_undone():
     run = types.SimpleNamespace(
         id='aa11bb22', plan=Plan('ownership', ('a',), ())
     )
-    one, options = made(
-        ownership.UndoOwnership, ['aa', '--yes'],
-        run=lambda name: run, state=lambda run: 'running',
-    )  # fmt: skip
+    runs = types.SimpleNamespace(
+        find=lambda name: run, state=lambda run: 'running'
+    )
+    one, options = made(ownership.UndoOwnership, ['aa', '--yes'], runs=runs)
     with pytest.raises(errors.HostLocked):
         one.rows(options)
 
