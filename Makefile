@@ -35,7 +35,8 @@ test: venv
 zed: venv
 	$(PY) -m tests.cloud up
 	trap '$(PY) -m tests.zed down' EXIT; \
-	$(PY) -m tests.zed up && $(PY) -m tests.zed demo
+	$(PY) -m tests.zed up && $(PY) -m tests.zed demo && \
+	$(PY) -m tests.zed demo --method database
 
 unit: venv
 	$(PY) -m tests.packages
