@@ -2,9 +2,11 @@
 """The cloud's APIs."""
 
 import dataclasses
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from osc_recover.errors.base import REFUSED, RecoverError
+
+Refusal = TypeVar('Refusal', bound='ApiRefused')
 
 
 @dataclasses.dataclass(eq=False)
@@ -44,6 +46,17 @@ class ApiRefused(ApiError):
     kind: str = ''
 
     code: ClassVar[str] = 'api-refused'
+
+    def named(self, kind: type[Refusal]) -> Refusal:
+        """The same answer by the name of what it means."""
+        return kind(
+            self.service,
+            self.request,
+            self.problem,
+            self.status,
+            self.request_id,
+            self.kind,
+        )
 
 
 @dataclasses.dataclass(eq=False)

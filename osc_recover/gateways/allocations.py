@@ -82,12 +82,6 @@ def _conflict(exc: errors.ApiRefused) -> errors.ApiRefused:
     # Both are 409 (placement/handlers/allocation.py): the name tells them
     # apart, and an old release that sends none of its own says it in words.
     concurrent = exc.kind == CONCURRENT or 'generation conflict' in exc.problem
-    made = errors.ChangedMeanwhile if concurrent else errors.NoRoom
-    return made(
-        exc.service,
-        exc.request,
-        exc.problem,
-        exc.status,
-        exc.request_id,
-        exc.kind,
-    )
+    if concurrent:
+        return exc.named(errors.ChangedMeanwhile)
+    return exc.named(errors.NoRoom)

@@ -105,14 +105,7 @@ class Attachments:
         except errors.ApiRefused as exc:
             if exc.status != CONFLICT:
                 raise
-            raise errors.StillUsed(
-                exc.service,
-                exc.request,
-                exc.problem,
-                exc.status,
-                exc.request_id,
-                exc.kind,
-            ) from exc
+            raise exc.named(errors.StillUsed) from exc
 
     def _write(
         self, method: str, path: str, body: Mapping[str, Any] | None

@@ -74,14 +74,7 @@ class PortBindings:
         except errors.ApiRefused as exc:
             if exc.status != CHANGED:
                 raise
-            raise errors.ChangedMeanwhile(
-                exc.service,
-                exc.request,
-                exc.problem,
-                exc.status,
-                exc.request_id,
-                exc.kind,
-            ) from exc
+            raise exc.named(errors.ChangedMeanwhile) from exc
 
 
 def bound_port_from(data: Any) -> facts.BoundPort:
