@@ -6,6 +6,7 @@ in one pass and not in a thousand.
 """
 
 import functools
+import operator
 from collections import Counter
 from collections.abc import Collection, Mapping
 
@@ -59,10 +60,15 @@ class View:
 
     @functools.cached_property
     def usable(self) -> Mapping[str, Service]:
-        """The computes that can take servers, by host."""
+        """The computes that can take servers, by host and in its order.
+
+        nova lists services as they once registered.
+        """
         return {
             service.host: service
-            for service in self.situation.computes()
+            for service in sorted(
+                self.situation.computes(), key=operator.attrgetter('host')
+            )
             if service.host not in self.hosts and can_take(service)
         }
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks about disks and volumes, in detail."""
 
+import dataclasses
+
 import pytest
 
 from osc_recover.checks.view import View
@@ -148,6 +150,13 @@ def test_what_is_less_than_proven_still_counts_as_lost(told, sight):
     assert codes(*told) == ['data-loss']
     (found,) = loss(cloud(of_image(), storage=told))
     assert sight in found.evidence
+
+
+def test_hosts_are_named_in_order_however_nova_lists_them():
+    told = cloud(of_image(), storage=storage(*THREE, folder=None))
+    turned = dataclasses.replace(told, services=told.services[::-1])
+    (found,) = loss(turned)
+    assert 'not on cmp-2, cmp-3, cmp-4' in found.evidence
 
 
 def test_two_file_systems_with_the_disk_prove_nothing():
