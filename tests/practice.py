@@ -368,7 +368,7 @@ class Practice:
             self.call('DELETE', f'/os-server-groups/{group["id"]}')
 
 
-_PASSING = ('BUILD', 'REBUILD', 'ACTIVE', 'SHUTOFF', 'REBOOT')
+_PASSING = ('BUILD', 'REBUILD', 'ACTIVE', 'SHUTOFF', 'REBOOT', 'HARD_REBOOT')
 
 
 def fleet(practice: Practice, host: str) -> dict[str, str]:
