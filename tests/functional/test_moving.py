@@ -204,7 +204,9 @@ def test_nova_deletes_them(story, clean):
 @pytest.fixture
 def stuck(clean, tmp_path):
     """A server whose storage lets nobody in: its move stops half way."""
-    clouds = lib.write_clouds(tmp_path, database=lib.database_urls())
+    known = lib.database_urls()
+    # So long it is believed that cinder may still be at it.
+    clouds = lib.write_clouds(tmp_path, database=known, request_timeout=10)
     clean.heal(HOST)
     known_to_storage(clean, THERE)
     with lib.shared_disks():
