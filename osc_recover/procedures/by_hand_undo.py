@@ -18,6 +18,7 @@ from osc_recover.procedures.by_hand import Renewal
 from osc_recover.runs import State
 
 PROCEDURE = 'host-undo'
+_ATTACHING = 'attaching'
 _ANEW = 'openstack server show {} tells how it is; nova can move it again'
 
 
@@ -249,6 +250,7 @@ class _Case:
             return
         # Of several that were left behind, nova names one.
         yield from self._let_go(step, [now.attachment])
+        yield from self._settle(volume, now.attachment)
         renewal = Renewal(
             now,
             [now.attachment or ''],
@@ -268,6 +270,19 @@ class _Case:
             if one not in kept:
                 args = {'volume': volume, 'old': one, 'known': found}
                 yield self._step('let-go', 'attachment.delete', args, one)
+
+    def _settle(self, volume: str, attachment: str | None) -> Iterator[Step]:
+        """cinder makes no further attachment while one is being made.
+
+        The volume's status is attaching from the export to the word that the
+        host is connected (cinder/volume/api.py, _attachment_reserve).
+        """
+        known = self._facts.attached(self.key, volume)
+        for one in self._facts.attachments:
+            if one.id == attachment and one.status == _ATTACHING:
+                others = [other for other in known if other != attachment]
+                args = {'volume': volume, 'old': attachment, 'known': others}
+                yield self._step('settle', 'attachment.complete', args, volume)
 
     def _is_kept(self, step: Step) -> bool:
         """Whether the attachment of before is still there."""

@@ -162,6 +162,12 @@ class MovingWorld(World):
         made = facts.VolumeAttachment(
             f'made-{self.numbers}', volume, server, 'reserved'
         )
+        # As cinder does, whose volume is attaching then.
+        assert 'attaching' not in {
+            one.status
+            for one in self.attached.values()
+            if one.volume == volume
+        }
 
         def change():
             self.attached[made.id] = made
