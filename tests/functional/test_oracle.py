@@ -15,6 +15,10 @@ from tests.oracle.shares import Index, cut_down, touched
 pytestmark = pytest.mark.functional
 
 NAMES = ('one', 'other')
+# The cache of a server's network is saved anew by each network-changed event
+# of neutron (nova/compute/manager.py, external_instance_event), of which one
+# may come late, or together with another.
+OF_EVENTS = {'nova.instance_info_caches.updated_at'}
 KINDS = [kind.name for kind in twins.KINDS]
 
 
@@ -43,7 +47,7 @@ def test_what_nova_did_twice_touched_the_same_columns(story, then, kind):
     one, other = (
         touched(*story.past(name, kind, 'before', then)) for name in NAMES
     )
-    assert one == other
+    assert one - OF_EVENTS == other - OF_EVENTS
 
 
 @pytest.mark.parametrize('kind', KINDS)
