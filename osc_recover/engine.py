@@ -21,6 +21,7 @@ from osc_recover.plan import Lane, Phase, Plan, Step
 from osc_recover.runs import Event, State
 
 _LOOK_AGAIN = 1.0  # seconds between two looks for a lost request's traces
+_WAIT = 1.0  # seconds
 
 
 Watcher = Callable[[Step, str, str], None]  # (step, state, note)
@@ -289,10 +290,14 @@ class Engine:
 
 
 def _first_ended(*futures: Iterable['Future[Any]']) -> 'set[Future[Any]]':
-    return concurrent.futures.wait(
-        itertools.chain(*futures),
-        return_when=concurrent.futures.FIRST_COMPLETED,
-    ).done
+    every = set(itertools.chain(*futures))
+    ended: set[Future[Any]] = set()
+    while not ended:
+        # Python tells of a ^C just before a wait only after the wait.
+        ended = concurrent.futures.wait(
+            every, _WAIT, concurrent.futures.FIRST_COMPLETED
+        ).done
+    return ended
 
 
 def _joined(told: Result, seen: Result) -> Result:

@@ -3,11 +3,11 @@
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent import futures
 from types import TracebackType
 from typing import Any, TypeVar
 
 from osc_recover import errors
+from osc_recover.gateways import side_by_side
 from osc_recover.gateways.ssh.dialer import Dialer
 from osc_recover.gateways.ssh.keys import Passphrase
 from osc_recover.gateways.ssh.link import Link, Tell
@@ -15,8 +15,6 @@ from osc_recover.settings import SshSettings
 
 T = TypeVar('T')
 Outcome = dict[str, Any] | errors.HostError
-
-_WAIT = 1.0  # seconds
 
 
 class Hosts:
@@ -113,20 +111,8 @@ class Hosts:
             except errors.HostError as exc:
                 return exc
 
-        pool = futures.ThreadPoolExecutor(self._workers)
         names = dict.fromkeys(hosts)
-        try:
-            asked = {pool.submit(ask, host): host for host in names}
-            left = set(asked)
-            while left:
-                # A ^C just before a wait is seen only after it.
-                ended, left = futures.wait(
-                    left, _WAIT, futures.FIRST_COMPLETED
-                )
-                for future in ended:
-                    yield asked[future], future.result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+        return side_by_side.as_they_end(ask, names, self._workers)
 
     def _turn(self, host: str) -> threading.Lock:
         with self._lock:

@@ -3,9 +3,9 @@
 
 import dataclasses
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from concurrent import futures
 
 from osc_recover import errors, facts
+from osc_recover.gateways import side_by_side
 from osc_recover.gateways.foreign import Foreign
 from osc_recover.gateways.hosts import Hosts
 
@@ -36,12 +36,9 @@ class Ground:
         self, numbers: Mapping[str, Numbers]
     ) -> tuple[facts.HostFiles, ...]:
         """What there is on hosts, in their order; each has its numbers."""
-        pool = futures.ThreadPoolExecutor(self._workers)
-        try:
-            asked = [pool.submit(self._one, *pair) for pair in numbers.items()]
-            return tuple(future.result() for future in asked)
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+        return side_by_side.in_order(
+            lambda pair: self._one(*pair), numbers.items(), self._workers
+        )
 
     def processes(
         self, host: str, uids: Collection[int], gids: Collection[int]

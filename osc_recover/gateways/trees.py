@@ -3,10 +3,10 @@
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent import futures
 from typing import Any
 
 from osc_recover import errors, facts
+from osc_recover.gateways import side_by_side
 from osc_recover.gateways.foreign import Foreign
 from osc_recover.gateways.hosts import Hosts
 from osc_recover.gateways.ssh.link import Tell
@@ -88,8 +88,9 @@ class Trees:
 
         :param wanted: hosts, and names of manifests
         """
-        with futures.ThreadPoolExecutor(self._workers) as pool:
-            return tuple(pool.map(lambda pair: self._manifest(*pair), wanted))
+        return side_by_side.in_order(
+            lambda pair: self._manifest(*pair), wanted, self._workers
+        )
 
     def carry_out(
         self, host: str, verb: str, walk: Walk, tell: Tell | None = None
@@ -123,15 +124,11 @@ class Trees:
             for
         :param tell: is told of the progress, with the host's name
         """
-        pool = futures.ThreadPoolExecutor(self._workers)
-        try:
-            asked = [
-                pool.submit(self._safely, host, walk, tell)
-                for host, walk in walks.items()
-            ]
-            return tuple(future.result() for future in asked)
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+        return side_by_side.in_order(
+            lambda pair: self._safely(*pair, tell),
+            walks.items(),
+            self._workers,
+        )
 
     def verify(
         self,

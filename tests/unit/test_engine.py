@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The engine asks before it acts, and stops when it must."""
 
+import _thread
 import threading
 
 import pytest
@@ -290,6 +291,21 @@ def test_an_interrupted_run_says_how_to_go_on(journal, light):
         engine.carry_out(run, plan)
     assert len(light.asked) <= 2
     assert set(states(journal, run).values()) == {'begun'}
+
+
+def test_an_interrupt_that_wakes_nobody_is_seen_all_the_same(journal, light):
+    plan = plan_of(lane('a'))
+    run = journal.store(plan, 'key', 'name').id
+    engine = Engine(journal, {'light': light}, lambda run, host: None)
+
+    def follow(step, control):
+        # As a ^C just before a wait: it does not end the wait.
+        _thread.interrupt_main()
+        control.wait(60)
+
+    light.follow = follow
+    with pytest.raises(errors.Interrupted):
+        engine.carry_out(run, plan)
 
 
 def test_an_unknown_error_is_not_swallowed(carry_out, light):
