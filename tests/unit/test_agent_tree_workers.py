@@ -45,14 +45,23 @@ def test_a_worker_that_is_killed_is_missed():
         spread(5, work)
 
 
-def test_no_worker_and_no_descriptor_is_left():
+def test_no_worker_and_no_descriptor_is_left(monkeypatch):
     before = os.listdir('/proc/self/fd')
+    workers, fork = [], os.fork
+
+    def noted():
+        workers.append(fork())
+        return workers[-1]
+
+    monkeypatch.setattr('os.fork', noted)
     spread(5, lambda task: 1)
     with pytest.raises(RuntimeError):
         spread(5, lambda task: 1 // 0)
     assert os.listdir('/proc/self/fd') == before
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    assert len(workers) == 6
+    for worker in workers:
+        with pytest.raises(ChildProcessError):
+            os.waitpid(worker, os.WNOHANG)
 
 
 def test_what_all_have_seen_is_told():
