@@ -91,7 +91,12 @@ def test_no_row_is_touched_that_is_of_no_moved_server(story):
 
 
 def strangers(story, before, after):
-    """Tables in which rows changed that are of no server of the story."""
+    """Tables in which rows changed that are of no server of the story.
+
+    Files of servers that are gone already nova deletes when it gets to it,
+    and notes so in their rows (nova/compute/manager.py,
+    _run_pending_deletes).
+    """
     old, new = (
         next(iter(story.shares[when].values())).world
         for when in (before, after)
@@ -103,11 +108,25 @@ def strangers(story, before, after):
             for share in story.shares[when].values()
         )
     )
+    owned |= {row for world in (old, new) for row in of_the_deleted(world)}
     return {
         table
         for table, keys in changed(old, new).items()
         if any((table, key) not in owned for key in keys)
     }
+
+
+def of_the_deleted(world):
+    """Table and key of each row of a server that was deleted."""
+    servers = world['nova.instances']
+    gone = {row['uuid'] for row in servers.rows if row['deleted']}
+    for table, column in (
+        (servers, 'uuid'),
+        (world['nova.instance_system_metadata'], 'instance_uuid'),
+    ):
+        for row in table.rows:
+            if row[column] in gone:
+                yield table.name, table.key_of(row)
 
 
 # What nova does with them from then on

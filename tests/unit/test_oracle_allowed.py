@@ -51,3 +51,9 @@ def test_what_an_entry_names_is_allowed(entry, covered):
 
 def test_what_must_be_nothing_is_not_anything():
     assert remaining([difference(left='x')], [allowed(left=None)])
+
+
+def test_what_comes_by_chance_need_not_be_there():
+    entry = allowed(by_chance=True)
+    assert remaining([difference()], [entry]) == []
+    assert idle([], [entry]) == []
