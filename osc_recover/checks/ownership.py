@@ -25,7 +25,7 @@ class Case:
     ``wanted`` has the numbers that accounts are to have; ``named`` are those
     that the operator named, so that they must be there; ``stopped`` the units
     and containers that the plan stops before anything else; ``lists``: a list
-    of the files is written.
+    of the files is written; ``acls``: see the request.
     """
 
     host: str
@@ -36,6 +36,7 @@ class Case:
     shared: bool = False
     skip: tuple[str, ...] = ()
     lists: bool = True
+    acls: str = 'every'
 
 
 Check = Callable[[Ownership, Case], Iterator[Finding]]

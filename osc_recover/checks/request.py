@@ -87,7 +87,8 @@ class OwnershipFix:
 
     ``users`` and ``groups`` are more than the usual ones; ``numbers`` are
     those that the operator gave.  ``shared``: network file systems are walked,
-    too; ``skip`` are paths that are not.
+    too; ``skip`` are paths that are not.  ``acls``: whose ACLs get new
+    numbers, those of ``every`` file or of those ``owned`` by an old one.
     """
 
     hosts: tuple[str, ...]
@@ -97,6 +98,7 @@ class OwnershipFix:
     numbers: tuple[Number, ...] = ()
     shared: bool = False
     skip: tuple[str, ...] = ()
+    acls: str = 'every'
     workers: int = 32
 
 

@@ -92,6 +92,14 @@ class FixOwnership(carrier.Carrier):
         _add_numbers(parser)
         _add_files(parser)
         parser.add_argument(
+            '--acls',
+            choices=('every', 'owned'),
+            default='every',
+            help='whose ACLs get the new numbers: those of every file '
+            '(default), or only of directories and of files that an old '
+            'number owns, which takes a fifth less time',
+        )
+        parser.add_argument(
             '--workers',
             metavar='<number>',
             type=host.positive,
@@ -112,6 +120,7 @@ class FixOwnership(carrier.Carrier):
             numbers=self._numbers(parsed_args),
             shared=parsed_args.shared,
             skip=tuple(parsed_args.skip),
+            acls=parsed_args.acls,
             workers=parsed_args.workers,
         )
         return _carried(self, renumbering.fix(request), parsed_args)

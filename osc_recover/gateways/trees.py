@@ -27,6 +27,8 @@ class Walk:
 
     :param manifest: its name on the host; '' where there is none
     :param merge: whether two old numbers may become one
+    :param attributes: of which objects the ACLs are looked at, ``every``,
+        ``owned`` or ``none``; '' as is usual for what is done
     """
 
     roots: tuple[str, ...]
@@ -35,11 +37,14 @@ class Walk:
     gids: Mapping[str, int] = dataclasses.field(default_factory=dict)
     manifest: str = ''
     merge: bool = False
+    attributes: str = ''
 
     @property
     def args(self) -> dict[str, Any]:
         """As the operations on the host want them."""
+        asked = {'attributes': self.attributes} if self.attributes else {}
         return {
+            **asked,
             'roots': list(self.roots),
             'skip': list(self.skip),
             'uids': dict(self.uids),

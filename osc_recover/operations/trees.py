@@ -202,6 +202,7 @@ def walk_of(step: Step, run: str) -> Walk:
         args.get('gids', {}),
         manifest_of(step, run),
         bool(args.get('merge')),
+        args.get('attributes', ''),
     )
 
 

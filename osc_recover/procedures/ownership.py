@@ -109,6 +109,7 @@ def _case(
         stopped(services.get(host, ())),
         request.shared,
         request.skip,
+        acls=request.acls,
     )
 
 
@@ -173,7 +174,7 @@ def _lanes(steps: Mapping[str, Sequence[Step]]) -> tuple[Lane, ...]:
 def _before(facts: Ownership, case: Case, services: Services) -> list[Step]:
     host = case.host
     down = stops(services.get(host, ()))
-    walk = _walk(facts, case)
+    walk = {**_walk(facts, case), **_whose(case)}
     accounts = renumbering.account_args(facts.accounts_of(host), case.changes)
     return [
         *(s for s in services.get(host, ()) if s.verb == 'services.stop'),
@@ -224,6 +225,11 @@ def _walk(facts: Ownership, case: Case) -> dict[str, Any]:
     }
 
 
+def _whose(case: Case) -> dict[str, str]:
+    """Whose ACLs are looked at; nothing where it is what the host does."""
+    return {} if case.acls == 'every' else {'attributes': case.acls}
+
+
 def _shared(
     shares: Sequence[Share], cases: Sequence[Case], services: Services
 ) -> dict[str, list[Step]]:
@@ -243,6 +249,7 @@ def _shared(
             **stops(services.get(walker, ())),
         }
         verify = {**args, 'users': [], 'groups': []}
+        args |= _whose(cases[0])
         found.setdefault(walker, []).extend(
             (
                 Step(f'list-{name}:{walker}', 'tree.prepare', walker, args),

@@ -17,6 +17,10 @@ _UDEV = (
     'udevd keeps the number that a group had when it was started: after a '
     'change of group {groups}, udevadm control --reload, or a reboot'
 )
+_NOT_ASKED = (
+    'an old number in the ACL of a file that others own is not looked for '
+    '(--acls owned)'
+)
 
 
 def of(
@@ -60,6 +64,8 @@ def _about(facts: Ownership, case: Case) -> Iterator[str]:
               if ownership.is_walked(m, case.skip)]  # fmt: skip
     yield f'files of {", ".join(walked)} are changed'
     yield from _left_out(facts, case)
+    if case.acls == 'owned':
+        yield _NOT_ASKED
     for mention in files.mentions:
         yield (
             f'{mention.file} line {mention.line} has a number in it, and is '

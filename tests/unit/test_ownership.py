@@ -137,6 +137,18 @@ def test_files_and_accounts_get_the_numbers_of_most_hosts():
     assert (verdict.code, verdict.act) == ('renumber', True)
 
 
+@pytest.mark.parametrize('acls', ['every', 'owned'])
+def test_the_acls_that_were_asked_for_are_listed(acls):
+    made = plan(acls=acls)
+    for verb in ('tree.prepare', 'tree.change'):
+        [step] = steps(made, verb)
+        assert step.args.get('attributes', 'every') == acls
+    [verify] = steps(made, 'ownership.verify')
+    assert 'attributes' not in verify.args
+    said = [note for note in made.notes if '--acls owned' in str(note)]
+    assert bool(said) == (acls == 'owned')
+
+
 def test_a_user_moves_with_its_primary_group():
     [step] = steps(plan(), 'accounts.change')
     assert step.args['users'] == [

@@ -57,7 +57,8 @@ def test_every_option_of_a_fix_is_in_its_request():
     renumbering = Renumbering(plan('ok'))
     words = ['a', 'b', '--reference', 'c', '--user', 'u', '--group', 'g',
              '--uid', 'nova=5', '--gid', 'nova=6:7', '--shared', '--skip',
-             '/x', '--workers', '3', '--dry-run']  # fmt: skip
+             '/x', '--acls', 'owned', '--workers', '3',
+             '--dry-run']  # fmt: skip
     told(ownership.FixOwnership, words, renumbering=renumbering)
     hosts, options = renumbering.asked
     assert hosts == ['a', 'b']
@@ -65,7 +66,7 @@ def test_every_option_of_a_fix_is_in_its_request():
     assert numbers == [('user', 'nova', 5, 0), ('group', 'nova', 7, 6)]
     assert options == {
         'users': ('u',), 'groups': ('g',), 'reference': 'c', 'shared': True,
-        'skip': ('/x',), 'workers': 3,
+        'skip': ('/x',), 'acls': 'owned', 'workers': 3,
     }  # fmt: skip
 
 

@@ -5,6 +5,7 @@ import contextlib
 import fcntl
 import itertools
 import os
+import struct
 import threading
 
 import pytest
@@ -98,6 +99,24 @@ def test_files_are_listed_then_changed_then_given_back(where):
     undo.apply(back)
     undo.follow(back, Control())
     assert owners(where) == [OLD, OLD, 0]
+
+
+@root_only
+@pytest.mark.parametrize('more', [{}, {'attributes': 'owned'}])
+def test_the_acls_of_others_are_renumbered_unless_they_are_left_out(
+    where, more
+):
+    none = 0xFFFFFFFF
+    entries = [(1, 6, none), (2, 4, OLD), (4, 4, none), (16, 4, none),
+               (32, 0, none)]  # fmt: skip
+    packed = [struct.pack('<HHI', *entry) for entry in entries]
+    value = struct.pack('<I', 2) + b''.join(packed)
+    os.setxattr(where / 'c', 'system.posix_acl_access', value)
+    tree(where, 'prepare').apply(step(where, **more))
+    tree(where, 'change').apply(step(where, **more))
+    new = value.replace(struct.pack('<I', OLD), struct.pack('<I', NEW))
+    found = os.getxattr(where / 'c', 'system.posix_acl_access')
+    assert found == (value if more else new)
 
 
 @root_only
