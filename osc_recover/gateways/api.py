@@ -43,6 +43,8 @@ class Api:
     :param name: the service's name for messages, such as nova
     :param version: the version segment of its URLs, such as v2.1; may be empty
     :param timeout: seconds until a request without an answer is given up
+    :param service: the auth plugin of a service's account, whose token goes
+        along with what is written
     """
 
     def __init__(
@@ -52,8 +54,10 @@ class Api:
         name: str,
         version: str = '',
         timeout: float = 60.0,
+        service: Any = None,
     ) -> None:
         self.name = name
+        self._service = service
         self.timeout = timeout
         self._adapter = adapter
         self._session = adapter.session
@@ -251,7 +255,7 @@ class Api:
             request,
             sent_once=True,
             microversion=microversion,
-            headers=dict(headers or {}),
+            headers={**(headers or {}), **self._service_token()},
             log=not private,
             json=body,
             redirect=False,
@@ -298,6 +302,8 @@ class Api:
             raise kind(self.name, request, why) from exc
         if response.status_code == 401:
             self._drop(token)
+            if self._service is not None:
+                self._service.invalidate()
         return response
 
     def _token(self) -> dict[str, str]:
@@ -305,6 +311,16 @@ class Api:
             return dict(self._session.get_auth_headers() or {})
         except ksa_errors.ClientException as exc:
             raise errors.AuthFailed(problem=_told(exc)) from exc
+
+    def _service_token(self) -> dict[str, str]:
+        if self._service is None:
+            return {}
+        try:
+            token = self._session.get_token(auth=self._service)
+        except ksa_errors.ClientException as exc:
+            problem = f'recover: service_auth: {_told(exc)}'
+            raise errors.AuthFailed(problem=problem) from exc
+        return {'X-Service-Token': str(token)}
 
     def _drop(self, token: Mapping[str, str]) -> None:
         # Another thread may have fetched a new one meanwhile.

@@ -2,10 +2,12 @@
 """The cloud: its services, its session and its name."""
 
 import functools
+from collections.abc import Mapping
 from typing import Any
 
 from keystoneauth1 import adapter as ksa_adapter
 from keystoneauth1 import exceptions as ksa_errors
+from keystoneauth1.identity import v3
 from openstack import exceptions as sdk_errors
 
 from osc_recover import errors
@@ -24,11 +26,19 @@ class Cloud:
     :param region: an ``openstack.config.cloud_region.CloudRegion``, such as
         ``client_manager.sdk_connection.config``
     :param timeout: seconds until a request without an answer is given up
+    :param service_auth: who asks cinder for what only services may do
     """
 
-    def __init__(self, region: Any, *, timeout: float = TIMEOUT) -> None:
+    def __init__(
+        self,
+        region: Any,
+        *,
+        timeout: float = TIMEOUT,
+        service_auth: Mapping[str, str] | None = None,
+    ) -> None:
         self.timeout = timeout
         self._config = region
+        self._service_auth = service_auth or {}
 
     @property
     def name(self) -> str:
@@ -75,7 +85,9 @@ class Cloud:
     @functools.cached_property
     def volume(self) -> Api:
         """cinder."""
-        return self._api('block-storage', 'cinder', 'v3')
+        return self._api(
+            'block-storage', 'cinder', 'v3', service=self._service()
+        )
 
     @functools.cached_property
     def image(self) -> Api:
@@ -100,17 +112,33 @@ class Cloud:
         """
         return self.compute.newest
 
-    def _api(self, service: str, name: str, version: str) -> Api:
+    def _service(self) -> Any:
+        """A login of a service's own, or None."""
+        if not self._service_auth:
+            return None
+        auth = self._config.config.get('auth') or {}
+        given: dict[str, Any] = {'auth_url': auth.get('auth_url')}
+        return v3.Password(**{**given, **self._service_auth})
+
+    def _api(
+        self, kind: str, name: str, version: str, service: Any = None
+    ) -> Api:
         config = self._config
         adapter = ksa_adapter.Adapter(
             session=self.session,
-            service_type=config.get_service_type(service),
-            service_name=config.get_service_name(service),
-            interface=config.get_interface(service),
-            region_name=config.get_region_name(service),
-            endpoint_override=config.get_endpoint(service),
+            service_type=config.get_service_type(kind),
+            service_name=config.get_service_name(kind),
+            interface=config.get_interface(kind),
+            region_name=config.get_region_name(kind),
+            endpoint_override=config.get_endpoint(kind),
         )
-        return Api(adapter, name=name, version=version, timeout=self.timeout)
+        return Api(
+            adapter,
+            name=name,
+            version=version,
+            timeout=self.timeout,
+            service=service,
+        )
 
     @functools.cached_property
     def session(self) -> Any:

@@ -60,7 +60,12 @@ class Recovery:
         region = instance.sdk_connection.config
         section = region.config.get('recover') or {}
         config = settings.read(section)
-        return cls(Cloud(region, timeout=config.request_timeout), config)
+        cloud = Cloud(
+            region,
+            timeout=config.request_timeout,
+            service_auth=config.service_auth,
+        )
+        return cls(cloud, config)
 
     @functools.cached_property
     def journal(self) -> Journal:

@@ -8,14 +8,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from osc_recover import errors
-from osc_recover.settings import database, fence, ssh, values
+from osc_recover.settings import (
+    database,
+    fence,
+    service_auth,
+    ssh,
+    values,
+)
 from osc_recover.settings.database import DatabaseSettings as DatabaseSettings
 from osc_recover.settings.fence import FenceDevice as FenceDevice
 from osc_recover.settings.ssh import HostAddress as HostAddress
 from osc_recover.settings.ssh import SshSettings as SshSettings
 
 # Read by other commands of this tool.
-_OTHERS = {'guests', 'service_auth'}
+_OTHERS = {'guests'}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -40,6 +46,9 @@ class Settings:
     database: DatabaseSettings = dataclasses.field(
         default_factory=DatabaseSettings
     )
+    service_auth: Mapping[str, str] = dataclasses.field(
+        default_factory=dict, repr=False
+    )
     unknown: tuple[str, ...] = ()
 
     @property
@@ -54,7 +63,15 @@ KEYS = (
     _TIMES
     | _WHOLE
     | _OTHERS
-    | {'journal', 'shared_storage', 'fence', 'ssh', 'hosts', 'database'}
+    | {
+        'journal',
+        'shared_storage',
+        'fence',
+        'ssh',
+        'hosts',
+        'database',
+        'service_auth',
+    }
 )
 
 
@@ -74,10 +91,12 @@ def read(section: Any) -> Settings:
         fence=fence.read(section.get('fence') or ()),
         ssh=ssh.read(*reach),
         database=database.read(section.get('database')),
+        service_auth=service_auth.read(section.get('service_auth')),
         unknown=(
             *sorted(str(key) for key in section if key not in KEYS),
             *ssh.unknown(*reach),
             *database.unknown(section.get('database')),
+            *service_auth.unknown(section.get('service_auth')),
         ),
         **_numbers(section),
     )

@@ -3,19 +3,24 @@
 
 import json
 import subprocess
+import types
 
+import openstack
 import pymysql
 import pytest
 import yaml
 
+from osc_recover import errors
 from osc_recover.agent import databases as agent
 from osc_recover.agent import services
+from osc_recover.gateways.attachments import Attachments
 from osc_recover.gateways.database import templates
 from osc_recover.gateways.database.databases import Databases
 from osc_recover.gateways.database.sources import Sources
+from osc_recover.recovery import Recovery
 from osc_recover.settings import DatabaseSettings, SshSettings
 from tests import practice as lib
-from tests.cloud import lab, paths, ports
+from tests.cloud import keys, lab, paths, ports
 from tests.unit import sshd
 from tests.unit.database import test_templates
 
@@ -230,3 +235,32 @@ def test_nova_itself_fills_templates_in_the_same_way(practice):
     )
     ours = [templates.filled(*case) for case in cases]
     assert json.loads(done.stdout.splitlines()[-1]) == ours
+
+
+# What cinder does for services only
+
+
+def test_cinder_ends_an_attachment_that_nova_uses_for_a_service(
+    clean, tmp_path
+):
+    [server] = clean.boot(['serviced'], 'cmp1', port=False)
+    volume = clean.add_volume(server, 'serviced')
+    alone = attachments_of(tmp_path)
+    [found] = alone.of_volume(volume)
+    with pytest.raises(errors.StillUsed, match='service_auth'):
+        alone.delete(found.id)
+    asks = {'username': 'service', 'password': keys.PASSWORD,
+            'user_domain_id': 'default', 'project_name': 'service',
+            'project_domain_id': 'default'}  # fmt: skip
+    attachments_of(tmp_path, service_auth=asks).delete(found.id)
+    assert not alone.of_volume(volume)
+
+
+def attachments_of(folder, **recover):
+    """cinder's attachments, as a command with this configuration has them."""
+    clouds = lib.write_clouds(folder, **recover)
+    config = openstack.config.OpenStackConfig(config_files=[str(clouds)])
+    client = types.SimpleNamespace(
+        sdk_connection=types.SimpleNamespace(config=config.get_one(lib.CLOUD))
+    )
+    return Attachments(Recovery.from_osc(client).cloud.volume)

@@ -69,7 +69,9 @@ def auth(url: str) -> v3.Password:
     )
 
 
-def cloud(url: str, timeout: float = 5, **config: Any) -> Cloud:
+def cloud(
+    url: str, timeout: float = 5, service_auth: Any = None, **config: Any
+) -> Cloud:
     settings = {
         'auth': {'auth_url': f'{url}/identity/v3', 'password': PASSWORD},
         'region_name': REGION,
@@ -77,4 +79,4 @@ def cloud(url: str, timeout: float = 5, **config: Any) -> Cloud:
         **config,
     }
     region = CloudRegion(name='double', config=settings, auth_plugin=auth(url))
-    return Cloud(region, timeout=timeout)
+    return Cloud(region, timeout=timeout, service_auth=service_auth)

@@ -127,6 +127,42 @@ def test_a_wrong_password():
             assert keystone_double.PASSWORD not in str(caught.value)
 
 
+def test_what_is_written_to_cinder_has_the_token_of_a_service():
+    rest = service_double.by_path(
+        {'/volume/v3/p/x': {}, '/compute/v2.1/x': {}}
+    )
+    asks = {'username': 'svc', 'password': 'other', 'user_domain_id': 'd',
+            'project_name': 'services', 'project_domain_id': 'd'}  # fmt: skip
+    with practice(rest) as service:
+        cloud = keystone_double.cloud(service.url, service_auth=asks)
+        cloud.volume.get('/x')
+        cloud.compute.write('DELETE', '/x')
+        cloud.volume.write('DELETE', '/x')
+        tokens = [
+            (request.method, request.headers.get('x-service-token'))
+            for request in service.requests
+            if request.path.endswith('/x')
+        ]
+        logins = [
+            request.body['auth']['identity']['password']['user']['password']
+            for request in service.requests
+            if request.path == '/identity/v3/auth/tokens'
+        ]
+    assert tokens == [('GET', None), ('DELETE', None), ('DELETE', 'token-2')]
+    assert logins == [keystone_double.PASSWORD, 'other']
+
+
+def test_a_service_that_cannot_log_in_is_told_from_the_operator():
+    with practice(nothing) as service:
+        auth_url = service_double.refused_url()
+        asks = {'auth_url': auth_url, 'username': 's', 'password': 'other'}
+        cloud = keystone_double.cloud(service.url, service_auth=asks)
+        with pytest.raises(errors.AuthFailed, match='service_auth') as caught:
+            cloud.volume.write('DELETE', '/x')
+        assert 'DELETE /volume/v3/p/x' not in service.seen()
+    assert 'other' not in str(caught.value)
+
+
 def test_a_keystone_that_is_away():
     cloud = keystone_double.cloud(service_double.refused_url())
     with pytest.raises(errors.AuthFailed, match='refused'):

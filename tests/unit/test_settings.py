@@ -248,3 +248,21 @@ def test_misspelt_keys_about_databases_are_told_and_stop_nothing():
     cells = [{'name': 'c', 'url': URL, 'user': 'nova'}]
     found = settings.read({'database': {'nova_ap': URL, 'cells': cells}})
     assert found.unknown == ('database: nova_ap', 'database: cells: user')
+
+
+def test_a_service_that_asks_cinder_has_what_a_login_has():
+    given = {'username': 'nova', 'password': 12345, 'project_name': None}
+    found = settings.read({'service_auth': {**given, 'passwort': 'x'}})
+    assert found.service_auth == {'username': 'nova', 'password': '12345'}
+    assert found.unknown == ('service_auth: passwort',)
+    assert '12345' not in repr(found)
+
+
+@pytest.mark.parametrize(
+    'value',
+    ['nova', ['nova'], {'username': 'nova'}, {'password': ['correct horse']}],
+)
+def test_a_service_that_cannot_log_in_is_refused(value):
+    with pytest.raises(errors.BadSettings, match='service_auth') as caught:
+        settings.read({'service_auth': value})
+    assert 'horse' not in str(caught.value)
