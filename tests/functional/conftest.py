@@ -19,6 +19,18 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: late.get(item.path, 0))
 
 
+@pytest.fixture(scope='session', autouse=True)
+def quick_commands(tmp_path_factory):
+    """Commands of ours need not be imported each time."""
+    from tests import practice as lib
+    from tests.functional.quick import Client
+
+    client = Client(tmp_path_factory.mktemp('client'))
+    with lib.commands_run_by(client.run):
+        yield
+    client.end()
+
+
 @pytest.fixture(scope='session')
 def practice():
     """The practice cloud, as an admin uses it."""

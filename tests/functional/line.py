@@ -2,7 +2,6 @@
 """A dead host, and a proxy before the way to recover its servers."""
 
 import pathlib
-from collections.abc import Callable
 from typing import Any
 
 from tests import practice as lib
@@ -37,19 +36,12 @@ def boot(cloud: lib.Practice, sort: str, count: int, host: str) -> list[str]:
 
 
 class Line:
-    """A dead host, its servers, and the way to recover them.
-
-    :param run: runs a command, as ``tests.practice.recover`` does
-    """
+    """A dead host, its servers, and the way to recover them."""
 
     def __init__(
-        self,
-        host: str,
-        folder: pathlib.Path,
-        run: Callable[..., lib.Done] = lib.recover,
-        **settings: Any,
+        self, host: str, folder: pathlib.Path, **settings: Any
     ) -> None:
-        self.host, self._run = host, run
+        self.host = host
         self.cloud = lib.Practice()
         self.stock: dict[str, list[str]] = {}
         names = ('keystone', *OVERRIDES)
@@ -66,7 +58,7 @@ class Line:
 
     def recover(self, *words: str) -> lib.Done:
         """Run a command of ours through the proxy; it must come to an end."""
-        return self._run(self.clouds, *words, timeout=150)
+        return lib.recover(self.clouds, *words, timeout=150)
 
     def take(self, sort: str = 'plain') -> str:
         """A server that is not used yet."""

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Real commands of ours, without the second that each takes to be imported.
 
-For tests of very many commands; how a command starts is tested by others.
+That second is all of a core's, on a machine that has two.  How a command is
+started is seen where it is watched, interrupted or killed: those are.
 """
 
 import contextlib
@@ -13,6 +14,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 
 from tests import practice as lib
 
@@ -35,22 +37,14 @@ class Client:
         self._process.kill()
         self._process.wait()
 
-    def recover(
-        self, clouds: pathlib.Path, *words: str, timeout: float = 600
+    def run(
+        self, argv: list[str], env: Mapping[str, str], timeout: float
     ) -> lib.Done:
-        """As ``tests.practice.recover`` does it.
-
-        :raises subprocess.TimeoutExpired: when it does not come to an end
-        """
-        argv = lib.command(*words)
+        """Run a command of the client, as ``tests.practice.started`` does."""
         with tempfile.TemporaryDirectory() as folder:
             out, err = (os.path.join(folder, name) for name in 'oe')
-            task = {
-                'words': argv[1:],
-                'env': lib.environment(clouds),
-                'out': out,
-                'err': err,
-            }
+            task = {'words': argv[1:], 'env': dict(env), 'out': out,
+                    'err': err}  # fmt: skip
             status = self._status(task, argv, timeout)
             told = [pathlib.Path(path).read_text() for path in (out, err)]
         return lib.Done(status, *told)

@@ -17,8 +17,15 @@ _IMPORTED = (
     'openstackclient.shell',
     'openstack.connection',
     'osc_recover.recovery',
+    'osc_recover.commands.audit',
+    'osc_recover.commands.domain',
     'osc_recover.commands.host',
+    'osc_recover.commands.instance',
+    'osc_recover.commands.ownership',
     'osc_recover.commands.run',
+    'osc_recover.commands.setup',
+    'paramiko',
+    'pymysql',
     'rich.progress',
 )
 

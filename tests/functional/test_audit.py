@@ -10,7 +10,6 @@ import uuid
 import pytest
 
 from tests import practice as lib
-from tests.functional.quick import Client
 
 pytestmark = pytest.mark.functional
 
@@ -22,8 +21,8 @@ DAY = 'UTC_TIMESTAMP() - INTERVAL 1 DAY'
 class Bed:
     """The cloud, its servers web and db, and the volume of db."""
 
-    def __init__(self, cloud, clouds, client):
-        self.cloud, self.clouds, self._client = cloud, clouds, client
+    def __init__(self, cloud, clouds):
+        self.cloud, self.clouds = cloud, clouds
         self.web = booted(cloud, 'web', 'cmp1')
         self.db = booted(cloud, 'db', 'cmp2')
         self.volume = cloud.add_volume(self.db, 'data')
@@ -32,7 +31,7 @@ class Bed:
         }
 
     def recover(self, *words):
-        return self._client.recover(self.clouds, *words)
+        return lib.recover(self.clouds, *words)
 
     def audit(self, *words):
         words = ('audit', '--min-age', '0', *words)
@@ -121,9 +120,7 @@ def sql(database, statement, **args):
 @pytest.fixture(scope='module')
 def bed(clean, tmp_path_factory):
     folder = tmp_path_factory.mktemp('audit')
-    client = Client(folder)
-    yield Bed(clean, lib.write_clouds(folder), client)
-    client.end()
+    return Bed(clean, lib.write_clouds(folder))
 
 
 @pytest.fixture(autouse=True)

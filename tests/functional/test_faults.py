@@ -18,7 +18,6 @@ import pytest
 from tests import practice as lib
 from tests.cloud import lab
 from tests.functional.line import Line
-from tests.functional.quick import Client
 
 pytestmark = pytest.mark.functional
 
@@ -229,11 +228,7 @@ def lines(clean, tmp_path_factory):
     with contextlib.ExitStack() as stack:
         stack.enter_context(lib.shared_disks())
         lab.knob(ALIVE, inventory={'vcpus': 999, 'memory_mb': 999999})
-        client = Client(tmp_path_factory.mktemp('client'))
-        stack.callback(client.end)
-        made = [
-            Line(h, tmp_path_factory.mktemp(h), client.recover) for h in DEAD
-        ]
+        made = [Line(h, tmp_path_factory.mktemp(h)) for h in DEAD]
         for line in made:
             stack.enter_context(line.proxy)
         with concurrent.futures.ThreadPoolExecutor() as pool:

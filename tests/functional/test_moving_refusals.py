@@ -18,7 +18,6 @@ from tests import practice as lib
 from tests.cloud import lab
 from tests.functional import twins
 from tests.functional.planted_rows import added, changed, one
-from tests.functional.quick import Client
 from tests.oracle import reading
 from tests.oracle.shares import Index
 
@@ -37,13 +36,12 @@ THERE = twins.Kind('there', data=1, host=TARGET)
 @pytest.fixture(scope='module')
 def stage(clean, tmp_path_factory):
     """A server on a dead host, and a way to ask for its move."""
-    client = Client(tmp_path_factory.mktemp('client'))
     clouds = lib.write_clouds(
         tmp_path_factory.mktemp('refusals'), database=lib.database_urls()
     )
 
     def recover(*words):
-        return client.recover(clouds, *words)
+        return lib.recover(clouds, *words)
 
     with lib.shared_disks():
         made = twins.boot(clean, [KIND, THERE], ['one'])
@@ -52,7 +50,6 @@ def stage(clean, tmp_path_factory):
         # What its boot has set going is to change nothing any more.
         twins.settled(clean, [server])
         yield recover, server
-    client.end()
 
 
 @contextlib.contextmanager
