@@ -26,11 +26,7 @@ demo: venv
 	$(PY) -m tests.demo
 
 test: venv
-	$(PY) -m tests.packages
-	trap '$(PY) -m tests.hosts down; $(PY) -m tests.cloud down' EXIT; \
-	$(PY) -m tests.cloud up || exit; \
-	$(PY) -m pytest tests/unit tests/golden tests/power; status=$$?; \
-	$(PY) -m pytest tests/functional && exit $$status
+	$(IN_VENV) tests/run-all python
 
 zed: venv
 	$(PY) -m tests.cloud up
