@@ -80,4 +80,6 @@ def _become(task):
 
 
 if __name__ == '__main__':
-    _serve(socket.socket(fileno=int(sys.argv[1])))
+    number = int(sys.argv[1])
+    sys.argv = ['openstack']  # cliff calls itself so when it is imported
+    _serve(socket.socket(fileno=number))
