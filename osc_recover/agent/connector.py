@@ -26,8 +26,20 @@ def show(
     :returns: ``connector``
     :raises Refused: when nova-manage is not there, or says something else
     """
-    done = run.run(argv(compute.running()), timeout=_SECONDS, expect=[0])
+    words = argv(compute.running())
+    done = run.run(words, timeout=_SECONDS)
+    if done.code:
+        raise errors.Refused(
+            'program-failed',
+            f'{words[0]} ended with {done.code}: {_why(done)}',
+            exit=done.code,
+        )
     return {'connector': parse(done.text)}
+
+
+def _why(done: run.Done) -> str:
+    """What it says on stdout; its log is on stderr, or in a file."""
+    return run.last_words(done.out) or done.words
 
 
 def parse(text: str) -> Dict[str, Any]:

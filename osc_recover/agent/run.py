@@ -39,8 +39,12 @@ class Done(NamedTuple):
     @property
     def words(self) -> str:
         """The last it said, for people: of stderr, or else of stdout."""
-        said = (self.err.strip() or self.out.strip())[-300:]
-        return ' '.join(said.decode('utf-8', 'replace').split())
+        return last_words(self.err) or last_words(self.out)
+
+
+def last_words(said: bytes) -> str:
+    """The end of what a program said, on one line."""
+    return ' '.join(said.strip()[-300:].decode('utf-8', 'replace').split())
 
 
 def run(

@@ -56,6 +56,15 @@ def test_what_it_cannot_tell_is_an_error(tmp_path, monkeypatch):
         ask()
 
 
+def test_its_reason_is_told_and_not_its_log(tmp_path, monkeypatch):
+    runs(monkeypatch, None)
+    said = 'echo Unexpected error, no sudo; echo a log line >&2; exit 1'
+    program(tmp_path, monkeypatch, 'nova-manage', said)
+    with pytest.raises(errors.Refused, match='no sudo') as told:
+        ask()
+    assert 'a log line' not in told.value.text
+
+
 def test_a_host_without_it_says_so(tmp_path, monkeypatch):
     runs(monkeypatch, None)
     monkeypatch.setattr(run, 'PATH', str(tmp_path))
