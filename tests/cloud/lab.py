@@ -81,7 +81,8 @@ def knob(host: str, **values: Any) -> None:
 
     spawn_delay (seconds), spawn_fail (true, a count, a list of UUIDs or
     names), shared_storage (true or false), inventory (vcpus, memory_mb,
-    disk_gb; in placement some ten seconds later), fence (fail or stuck).
+    disk_gb; in placement some ten seconds later), fence (fail or stuck),
+    agent_silent (true: its L2 agent reports no more, soon).
     """
     hosts.check(host)
     files.update(_knobs(host), {}, lambda knobs: knobs.update(values))

@@ -147,6 +147,18 @@ def nested(server):
 
 
 @contextlib.contextmanager
+def second_node(host):
+    """Another row of a host; only those of bare metal have several."""
+    row = one('nova.compute_nodes', host=host, deleted=0)
+    values = {name: value for name, value in row.items() if value is not None}
+    del values['id']
+    name = f'{host}-second'
+    values |= {'uuid': str(uuid.uuid4()), 'hypervisor_hostname': name}
+    with added('nova.compute_nodes', **values):
+        yield
+
+
+@contextlib.contextmanager
 def other_cell(_):
     row = one('nova_api.cell_mappings', name='cell0')
     with changed(
@@ -172,6 +184,8 @@ def vm_state(value, **more):
     return lambda server: state(server, vm_state=value, **more)
 
 
+# Of a port's resource request: the group, and the provider it is taken from.
+GROUP = {str(uuid.uuid4()): str(uuid.uuid4())}
 PCI = '[{"count": 1, "spec": [{"vendor_id": "8086"}], "request_id": "x"}]'
 # What is planted, and the verdict that it must have.
 # nova rewrites an older form when it reads it (nova/objects/instance_numa.py,
@@ -222,6 +236,12 @@ CASES = {
         'live-migrating',
     ),
     'direct port': (lambda s: port(s, vnic_type='direct'), 'host-port'),
+    # What nova has put there on placement's word (neutron/plugins/ml2/
+    # plugin.py, _process_port_binding).
+    'port with an allocation': (
+        lambda s: port(s, profile=json.dumps({'allocation': GROUP})),
+        'host-port',
+    ),
     'port elsewhere': (lambda s: port(s, host=THIRD), 'port-elsewhere'),
     'port of a migration': (
         lambda s: port(s, profile='{"migrating_to": "cmp3"}'),
@@ -240,6 +260,10 @@ CASES = {
     'deleting': (lambda s: state(s, task_state='deleting'), 'deleting'),
     'another cell': (other_cell, 'no-place'),
     'another hypervisor': (hypervisor, 'no-place'),
+    'second node of the failed host': (
+        lambda _: second_node(SOURCE),
+        'ironic',
+    ),
     'destination disabled': (service(disabled=1), 'bad-target'),
     'destination forced down': (service(forced_down=1), 'bad-target'),
 }
@@ -247,24 +271,96 @@ CASES = {
 
 @pytest.mark.parametrize('name', CASES)
 def test_it_is_refused_and_nothing_is_written(stage, name):
-    recover, server = stage
     plant, verdict = CASES[name]
-    with plant(server):
-        before = written(server)
-        done = recover('server', server, *WORDS, '--yes')
-        after = written(server)
+    with plant(stage[1]):
+        row = refused(*stage)
+    assert row['Verdict'] == verdict, row
+
+
+def refused(recover, server):
+    """The row of a move that is refused and writes nothing."""
+    before = written(server)
+    done = recover('server', server, *WORDS, '--yes')
+    after = written(server)
     assert done.status == 3, done
     [row] = done.rows
-    assert row['Verdict'] == verdict, row
     assert row['Reason']
     assert row['Way out']
     assert after == before
+    return row
 
 
 def written(server):
     """All that the databases have of a server."""
     found = Index(reading.snapshot()).share(server)
     return {t.name: found.rows(t.name) for t in found.tables()}
+
+
+def agent(host, **values):
+    of = {'host': host, 'agent_type': 'Open vSwitch agent'}
+    return changed('neutron.agents', of, **values)
+
+
+# What is planted at the destination, and what is then said of it.
+NO_PLACE = {
+    'second node': (second_node, 'it has 2 compute nodes'),
+    'agent disabled': (
+        lambda host: agent(host, admin_state_up=0),
+        'no network agent is alive there',
+    ),
+}
+
+
+@pytest.mark.parametrize('name', NO_PLACE)
+def test_a_destination_that_cannot_take_it_is_none(stage, name):
+    plant, said = NO_PLACE[name]
+    with plant(TARGET):
+        row = refused(*stage)
+    assert (row['Verdict'], said in row['Reason']) == ('no-place', True), row
+
+
+def test_a_destination_whose_network_agent_is_dead_is_none(stage, clean):
+    silence(clean, TARGET)
+    try:
+        with agent(TARGET, heartbeat_timestamp=NOW):
+            row = refused(*stage)
+    finally:
+        lab.knob(TARGET, agent_silent=False)
+    said = 'no network agent is alive there' in row['Reason']
+    assert (row['Verdict'], said) == ('no-place', True), row
+
+
+def silence(cloud, host):
+    """Have its agent report no more; a report under way has come."""
+    lab.knob(host, agent_silent=True)
+    # All agents are one process, which reports of one host after the other.
+    last = heartbeat(lab.HOSTS[-1])
+    cloud.until(lambda: heartbeat(lab.HOSTS[-1]) != last, 'a round of reports')
+
+
+def heartbeat(host):
+    return one('neutron.agents', host=host)['heartbeat_timestamp']
+
+
+@pytest.fixture
+def bandwidth(stage, clean):
+    """The server's port has so much of it guaranteed."""
+    network = clean.sdk.network
+    policy = network.create_qos_policy(name='guaranteed')
+    network.create_qos_minimum_bandwidth_rule(
+        policy, min_kbps=1000, direction='egress'
+    )
+    [port] = network.ports(device_id=stage[1])
+    network.update_port(port, qos_policy_id=policy.id)
+    yield
+    network.update_port(port, qos_policy_id=None)
+    network.delete_qos_policy(policy)
+
+
+@pytest.mark.usefixtures('bandwidth')
+def test_a_port_with_guaranteed_bandwidth_is_refused(stage):
+    row = refused(*stage)
+    assert row['Verdict'] == 'host-port', row
 
 
 # Somebody is quicker

@@ -15,7 +15,8 @@ from oslo_config import cfg
 from oslo_log import log
 from oslo_messaging import exceptions
 
-from tests.cloud import hosts, services
+from tests.cloud import hosts, paths, services
+from tests.cloud.doubles import knobs
 
 LOG = log.getLogger(__name__)
 
@@ -59,9 +60,13 @@ def _report_for_ever(api):
     states = {host: _state(host) for host in hosts.names()}
     while True:
         for host, state in states.items():
-            if services.powered(host):
+            if services.powered(host) and not _silent(host):
                 _report(api, state)
         time.sleep(cfg.CONF.AGENT.report_interval)
+
+
+def _silent(host):
+    return knobs.get(paths.host(host), 'agent_silent', False)
 
 
 def _report(api, state):
