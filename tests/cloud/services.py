@@ -68,7 +68,9 @@ def compute(host: str) -> Service:
 
 
 def compute_argv(host: str) -> tuple[str, ...]:
-    return double('nova-compute', '--config-file', _conf(f'nova-{host}.conf'))
+    # By its path, beside which the host's nova-manage is looked for.
+    conf = _conf(f'nova-{host}.conf')
+    return double(_bin('nova-compute'), '--config-file', conf)
 
 
 def inside(host: str) -> tuple[str, ...]:

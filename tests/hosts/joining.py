@@ -87,6 +87,7 @@ def seed(host: machine.Host) -> None:
     nova_conf.chmod(0o640)
     units = layers.folder(host.name, 'etc/systemd/system')
     (units / f'{UNIT}.service').write_text(_unit(host.name))
+    _helper(layers.folder(host.name, 'usr/local/bin'))
     for folder in (*_read_only(), *_writable(host.name)):
         folder.mkdir(parents=True, exist_ok=True)
         _open_up(layers.folder(host.name, str(folder)))
@@ -158,6 +159,13 @@ def _unit(name: str) -> str:
         venv=cloud_paths.venv(),
         command=' '.join(json.dumps(word) for word in words),
     )
+
+
+def _helper(programs: pathlib.Path) -> None:
+    """Where sudo finds what nova has root do for it."""
+    link = programs / 'privsep-helper'
+    link.unlink(missing_ok=True)
+    link.symlink_to(cloud_paths.venv() / 'bin' / link.name)
 
 
 def _open_up(folder: pathlib.Path) -> None:
