@@ -185,8 +185,10 @@ def _unseen_disk(view: View, server: Server, host: str) -> str:
     in_ceph = told is not None and not told.problem and told.backend == 'rbd'
     if view.asserted(server) and (in_ceph or not view.request.agent):
         return ''
-    problem = f' ({told.problem})' if told and told.problem else ''
-    return f'whether it sees the disk is not known{problem}'
+    if told is None or told.problem or in_ceph:
+        problem = f' ({told.problem})' if told and told.problem else ''
+        return f'whether it sees the disk is not known{problem}'
+    return 'no other host shows that the disk it sees is the shared one'
 
 
 def _domain(view: View, server: Server, host: str) -> str:

@@ -289,6 +289,10 @@ def test_a_disk_that_hosts_prove_to_share_is_enough():
             situations.storage(THERE, network=False, share=''),
             'not the shared one',
         ),
+        (
+            situations.storage(THERE, share=''),
+            'no other host shows that the disk it sees is the shared one',
+        ),
     ],
 )
 def test_a_disk_that_is_not_seen_is_refused(told, reason):
