@@ -76,3 +76,7 @@ from osc_recover.errors.run import FenceFailed as FenceFailed
 from osc_recover.errors.run import Interrupted as Interrupted
 from osc_recover.errors.run import RunStopped as RunStopped
 from osc_recover.errors.run import StepFailed as StepFailed
+from osc_recover.errors.snapshots import ForeignSnapshot as ForeignSnapshot
+from osc_recover.errors.snapshots import SnapshotDamaged as SnapshotDamaged
+from osc_recover.errors.snapshots import SnapshotsUnusable as SnapshotsUnusable
+from osc_recover.errors.snapshots import UnknownSnapshot as UnknownSnapshot

@@ -71,6 +71,7 @@ class Server:
     evacuations: tuple[str, ...] = ()  # request ids of evacuate actions seen
     fault: str = ''
     instance_name: str = ''  # what its domain is called
+    root_device: str = ''
     locked: bool = False
     locked_reason: str = ''
 

@@ -359,6 +359,7 @@ def server_from(data: Any) -> facts.Server:
         tags=record.texts('tags', ()),
         fault=record.inner('fault', {}).text('message', ''),
         instance_name=record.text(f'{attributes}instance_name', ''),
+        root_device=record.text(f'{attributes}root_device_name', ''),
         locked=record.flag('locked', False),
         locked_reason=record.text('locked_reason', ''),
     )

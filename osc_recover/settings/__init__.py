@@ -36,6 +36,7 @@ class Settings:
 
     workers: int = 32
     journal: pathlib.Path | None = None
+    snapshots: pathlib.Path | None = None
     shared_storage: bool | None = None
     shared_hosts: tuple[str, ...] = ()
     request_timeout: float = 60.0
@@ -56,6 +57,11 @@ class Settings:
         """Where the journal lies."""
         return self.journal or _state_home() / 'osc-recover/journal.sqlite'
 
+    @property
+    def snapshots_path(self) -> pathlib.Path:
+        """The folder of the snapshots: beside the journal."""
+        return self.snapshots or self.journal_path.with_name('snapshots')
+
 
 _TIMES = {'request_timeout', 'fence_timeout'}
 _WHOLE = {'workers', 'timeout'}
@@ -63,15 +69,8 @@ KEYS = (
     _TIMES
     | _WHOLE
     | _OTHERS
-    | {
-        'journal',
-        'shared_storage',
-        'fence',
-        'ssh',
-        'hosts',
-        'database',
-        'service_auth',
-    }
+    | {'journal', 'snapshots', 'shared_storage', 'service_auth'}
+    | {'fence', 'ssh', 'hosts', 'database'}
 )
 
 
@@ -85,7 +84,8 @@ def read(section: Any) -> Settings:
     shared, hosts = _shared(section.get('shared_storage'))
     reach = section.get('ssh'), section.get('hosts')
     return Settings(
-        journal=_journal(section.get('journal')),
+        journal=_path('journal', section),
+        snapshots=_path('snapshots', section),
         shared_storage=shared,
         shared_hosts=hosts,
         fence=fence.read(section.get('fence') or ()),
@@ -112,10 +112,11 @@ def _numbers(section: Mapping[str, Any]) -> dict[str, Any]:
     return {**times, **whole}
 
 
-def _journal(value: Any) -> pathlib.Path | None:
+def _path(key: str, section: Mapping[str, Any]) -> pathlib.Path | None:
     # A relative path would mean another journal in another folder, and a
     # second evacuation.
-    return values.path('journal', value) if value else None
+    value = section.get(key)
+    return values.path(key, value) if value else None
 
 
 def _shared(value: Any) -> tuple[bool | None, tuple[str, ...]]:

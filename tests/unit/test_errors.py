@@ -94,6 +94,30 @@ KNOWN = [
         3,
     ),
     (
+        errors.SnapshotsUnusable('/s', 'disk full'),
+        'the folder of snapshots /s cannot be used: disk full',
+        'recover: snapshots',
+        3,
+    ),
+    (
+        errors.UnknownSnapshot('4f', '/s'),
+        "there is no one snapshot '4f' in /s",
+        'openstack recover snapshot list',
+        3,
+    ),
+    (
+        errors.SnapshotDamaged('4f2a', 'volumes.json is missing'),
+        'snapshot 4f2a is damaged: volumes.json is missing',
+        'openstack recover snapshot delete 4f2a',
+        3,
+    ),
+    (
+        errors.ForeignSnapshot('4f2a', 'east', 'west'),
+        'snapshot 4f2a is of the cloud east, and this is west',
+        '--os-cloud',
+        3,
+    ),
+    (
         errors.ApiError('nova', 'GET /', 'odd'),
         'nova: GET /: odd',
         'the log of nova',

@@ -26,7 +26,7 @@ ARROWS = {
     'commands': {'recovery', *LEAVES},
     'recovery': {
         'evidence', 'observe', 'checks', 'procedures', 'engine', 'operations',
-        'journal', 'gateways', *LEAVES,
+        'journal', 'snapshots', 'gateways', *LEAVES,
     },
     'observe': {'gateways', *LEAVES},
     'operations': {'gateways', *LEAVES},
@@ -34,6 +34,7 @@ ARROWS = {
     'evidence': {'gateways', 'journal', 'operations', *LEAVES},
     'gateways': {'agent', *LEAVES},
     'journal': LEAVES,
+    'snapshots': LEAVES,
     'checks': LEAVES,
     'procedures': {'checks', *LEAVES},
     'agent': set(),
