@@ -32,7 +32,7 @@ def probe(args: Dict[str, Any], tell: registry.Tell) -> Dict[str, Any]:
         'python': _python(),
         'uid': os.geteuid(),
         'sudo': 'SUDO_UID' in os.environ,
-        'boot_id': _boot_id(),
+        'boot_id': boot_id(),
     }
 
 
@@ -40,7 +40,11 @@ def _python() -> str:
     return '.'.join(str(part) for part in sys.version_info[:3])
 
 
-def _boot_id() -> str:
+def boot_id() -> str:
+    """What the kernel calls this boot.
+
+    :raises errors.Refused: when /proc does not tell
+    """
     try:
         with open(_BOOT_ID) as file:
             return file.read().strip()

@@ -34,6 +34,7 @@ OPERATIONS: Dict[str, str] = {
     'mounts.list': 'mounts:show',
     'processes.of': 'processes:of',
     'sessions.list': 'iscsi:sessions',
+    'state.show': 'state.show:show',
     'storage.every': 'storage:every',
     'storage.look': 'storage:look',
     'tree.change': 'tree.operations:change',
