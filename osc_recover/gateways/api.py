@@ -11,6 +11,7 @@ import dataclasses
 import functools
 import json
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -59,6 +60,8 @@ class Api:
         self.name = name
         self._service = service
         self.timeout = timeout
+        self.sent = 0  # requests, without the session's own repetitions
+        self._counting = threading.Lock()
         self._adapter = adapter
         self._session = adapter.session
         self._version = version
@@ -279,6 +282,8 @@ class Api:
         **how: Any,
     ) -> Any:
         token = self._token()
+        with self._counting:
+            self.sent += 1
         outside = sys.exception()
         try:
             response = self._session.request(

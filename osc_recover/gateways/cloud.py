@@ -105,6 +105,12 @@ class Cloud:
         found = self._api('instance-ha', 'masakari', 'v1')
         return found if found.present() else self._api('ha', 'masakari', 'v1')
 
+    @property
+    def sent(self) -> dict[str, int]:
+        """How many requests were sent so far, by the service's name."""
+        made = [api for api in vars(self).values() if isinstance(api, Api)]
+        return {api.name: api.sent for api in made if api.sent}
+
     def compute_max(self) -> str:
         """The newest microversion nova offers.
 

@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The state of a whole cloud, read side by side.
+
+Requests, with C compute nodes and V servers that have volumes, for lists that
+fit one page:
+
+=================  =====================================================
+nova               1 newest microversion, 1 services, 1 servers,
+                   V volume attachments
+placement          1 providers, C allocations
+neutron            1 ports
+cinder             1 services, 1 volumes, 2 attachments (the second is
+                   empty), 1 backups, 1 snapshots
+hosts              1 each, where it is said how they are reached
+databases          1 + 1 a cell, where it is said where they are
+=================  =====================================================
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
+
+from osc_recover import errors
+from osc_recover.facts import Allocation, Server, Service
+from osc_recover.facts.audit import Gap, Provider, StorageService
+from osc_recover.facts.snapshot import (
+    HostState,
+    KeptAttachment,
+    KeptMapping,
+    Snapshot,
+)
+from osc_recover.gateways import inventory, kept_lists
+from osc_recover.gateways.cloud import Cloud
+from osc_recover.gateways.compute import Compute
+from osc_recover.gateways.database import Databases
+from osc_recover.gateways.database.kept import mappings
+from osc_recover.gateways.placement import Placement
+from osc_recover.observe import attached
+from osc_recover.observe.gathering import Future, Gathering, gathering
+
+T = TypeVar('T')
+D = TypeVar('D')
+States = Callable[[Sequence[str]], tuple[HostState, ...]]
+
+NO_AGENT = 'hosts were not asked: --no-agent was given'
+NO_SSH = 'hosts were not asked: nothing says how they are reached'
+NO_DATABASE = 'no database was asked: nothing says where they are'
+
+
+def snapshot(
+    cloud: Cloud,
+    states: States | None,
+    databases: Databases | None,
+    *,
+    why_no_states: str = NO_SSH,
+    workers: int = 8,
+) -> Snapshot:
+    """Observe a whole cloud; changes nothing.
+
+    A service other than nova that is missing, forbidden or out of reach is a
+    gap, and so is a cell that nova cannot reach.
+
+    :param states: hosts -> what they tell of themselves; None: not asked,
+        for the reason that is given
+    :param databases: those of the cloud, where it is said where they are
+    :raises errors.ApiError: when nova does not tell
+    :raises errors.AuthFailed: no token
+    """
+    left_out: dict[str, str] = {}
+    if states is None:
+        left_out['hosts'] = why_no_states
+    if databases is None:
+        left_out['mappings'] = NO_DATABASE
+    with gathering(workers) as crowd:
+        return _Looking(cloud, crowd, databases).all(states, left_out)
+
+
+class _Looking:
+    """The questions, and what becomes of those without an answer."""
+
+    def __init__(
+        self, cloud: Cloud, crowd: Gathering, databases: Databases | None
+    ) -> None:
+        self._cloud = cloud
+        self._crowd = crowd
+        self._databases = databases
+        self._gaps: list[Gap] = []
+        self._unseen: list[str] = []
+
+    def all(
+        self, states: States | None, left_out: Mapping[str, str]
+    ) -> Snapshot:
+        """Every list, and then what is asked one by one."""
+        cloud, ask = self._cloud, self._crowd.ask
+        # Not side by side with the rest: it brings the token, and every read
+        # of nova needs it.
+        cloud.compute_max()
+        services = ask(Compute(cloud.compute).services)
+        servers = ask(inventory.servers, cloud.compute)
+        providers = ask(inventory.providers, cloud.placement)
+        ports = ask(kept_lists.ports, cloud.network)
+        volumes = ask(kept_lists.volumes, cloud.volume)
+        attachments = ask(kept_lists.attachments, cloud.volume)
+        backups = ask(kept_lists.backups, cloud.volume)
+        snapshots = ask(kept_lists.snapshots, cloud.volume)
+        storage = ask(inventory.storage, cloud.volume)
+        rows = ask(self._mappings)
+        given, unasked = self._given(servers.result())
+        trees = self._may('allocations', providers, ())
+        listed, places = self._may('volumes', volumes, ((), {}))
+        found = self._may('attachments', attachments, ())
+        stores = self._may('cinder services', storage, ())
+        known = rows.result()
+        return Snapshot(
+            servers=servers.result(),
+            services=services.result(),
+            ports=self._may('ports', ports, ()),
+            volumes=listed,
+            attachments=attached.joined(
+                servers.result(), given, found, places, known
+            ),
+            copies=(
+                *self._may('backups', backups, ()),
+                *self._may('snapshots', snapshots, ()),
+            ),
+            mappings=known,
+            providers=trees,
+            allocations=self._held(trees),
+            storage=stores,
+            hosts=self._states(states, services.result(), stores),
+            gaps=tuple(self._gaps),
+            unseen=tuple(self._unseen),
+            unasked=unasked,
+            left_out=left_out,
+        )
+
+    def _given(
+        self, servers: Iterable[Server]
+    ) -> tuple[tuple[KeptAttachment, ...], tuple[str, ...]]:
+        """The volumes of servers, as nova has them; servers it was mute on."""
+        api = self._cloud.compute
+        asked = {
+            server.id: self._crowd.ask(kept_lists.of_server, api, server.id)
+            for server in servers
+            if server.volumes
+        }
+        given: list[KeptAttachment] = []
+        mute: dict[str, errors.RecoverError] = {}
+        for server, answer in asked.items():
+            try:
+                given += answer.result()
+            except errors.AuthFailed:
+                raise
+            except errors.RecoverError as exc:
+                mute[server] = exc
+        self._mute(mute)
+        return tuple(given), tuple(mute)
+
+    def _mute(self, mute: Mapping[str, errors.RecoverError]) -> None:
+        if mute:
+            server, exc = next(iter(mute.items()))
+            self._gap(
+                f'volumes of {len(mute)} servers',
+                f'such as {server}: {exc.sentence}',
+                exc.way_out,
+            )
+
+    def _held(self, providers: Iterable[Provider]) -> tuple[Allocation, ...]:
+        """What is held of every provider; all of it, or a gap."""
+        placement = Placement(self._cloud.placement)
+        answers = [
+            self._crowd.ask(_allocations, placement, provider.id)
+            for provider in providers
+        ]
+        told = [self._may('allocations', answer, ()) for answer in answers]
+        return tuple(one for held in told for one in held)
+
+    def _mappings(self) -> tuple[KeptMapping, ...]:
+        """What the cells' own databases have; one that is mute is a gap."""
+        if self._databases is None:
+            return ()
+        found: list[KeptMapping] = []
+        try:
+            for cell in self._databases.cells():
+                found += mappings(cell.name or cell.uuid, cell.database)
+        except errors.DatabaseError as exc:
+            self._lack('mappings', exc.sentence, exc.way_out)
+            return ()
+        return tuple(found)
+
+    def _states(
+        self,
+        states: States | None,
+        services: Iterable[Service],
+        stores: Iterable[StorageService],
+    ) -> tuple[HostState, ...]:
+        """What hosts tell that compute, or serve volumes."""
+        lost = sorted({s.host for s in services if not s.id})
+        if lost:
+            self._gap(
+                f'cell of {", ".join(lost)}',
+                'nova cannot reach its database, so that nothing is known '
+                'about its servers',
+                "bring the cell's database back: nova-manage cell_v2 "
+                'list_cells names it',
+            )
+        names = {s.host for s in services if s.binary == 'nova-compute'}
+        names |= {
+            store.host.partition('@')[0]
+            for store in stores
+            if store.binary == 'cinder-volume'
+        }
+        told = states(sorted(names)) if states else ()
+        for host in told:
+            if host.problem:
+                self._gap(f'host {host.host}', host.problem, host.way_out)
+            for part, problem in host.problems.items():
+                self._gap(
+                    f'{part} of {host.host}',
+                    problem,
+                    'mend that on the host, then keep another snapshot',
+                )
+        return told
+
+    def _may(self, what: str, answer: 'Future[T]', default: D) -> T | D:
+        try:
+            return answer.result()
+        except errors.AuthFailed:
+            raise
+        except errors.RecoverError as exc:
+            self._lack(what, exc.sentence, exc.way_out)
+            return default
+
+    def _lack(self, what: str, problem: str, way_out: str) -> None:
+        if what not in self._unseen:
+            self._unseen.append(what)
+            self._gap(what, problem, way_out)
+
+    def _gap(self, what: str, problem: str, way_out: str) -> None:
+        self._gaps.append(Gap(what, problem, way_out))
+
+
+def _allocations(
+    placement: Placement, provider: str
+) -> tuple[Allocation, ...]:
+    try:
+        return placement.allocations_of(provider)
+    except errors.Gone:
+        return ()
