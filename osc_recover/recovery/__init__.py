@@ -37,6 +37,7 @@ from osc_recover.recovery.renumbering import Renumbering
 from osc_recover.recovery.requests import Requests
 from osc_recover.recovery.runs import RunsOfCloud
 from osc_recover.recovery.services import ServicesOfHosts
+from osc_recover.recovery.snapshots import SnapshotsOfCloud
 from osc_recover.runs import Run
 
 T = TypeVar('T')
@@ -117,6 +118,11 @@ class Recovery:
     def audit(self) -> AuditOfCloud:
         """What the services and hosts contradict each other in."""
         return AuditOfCloud(self.cloud, self.settings, self.runs)
+
+    @property
+    def snapshots(self) -> SnapshotsOfCloud:
+        """The state of this cloud, as it was kept."""
+        return SnapshotsOfCloud(self.cloud, self.settings)
 
     @property
     def domains(self) -> DomainsOfServers:

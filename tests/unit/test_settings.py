@@ -266,3 +266,12 @@ def test_a_service_that_cannot_log_in_is_refused(value):
     with pytest.raises(errors.BadSettings, match='service_auth') as caught:
         settings.read({'service_auth': value})
     assert 'horse' not in str(caught.value)
+
+
+def test_snapshots_are_beside_the_journal_unless_it_is_said_where():
+    beside = settings.read({'journal': '/var/j/journal.sqlite'})
+    assert beside.snapshots_path == pathlib.Path('/var/j/snapshots')
+    named = settings.read({'snapshots': '/srv/kept'})
+    assert named.snapshots_path == pathlib.Path('/srv/kept')
+    with pytest.raises(errors.BadSettings, match='snapshots'):
+        settings.read({'snapshots': 'kept'})
