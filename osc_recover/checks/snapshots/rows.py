@@ -13,9 +13,10 @@ from osc_recover.facts.snapshot import HostState, KeptVolume, Snapshot
 
 SAVED, LEFT_OUT, WARNING, UNKNOWN = 'saved', 'left-out', 'warning', 'unknown'
 PARTS = (
-    'servers', 'ports', 'volumes', 'attachments', 'copies', 'mappings',
-    'allocations', 'hosts',
+    'servers', 'ports', 'volumes', 'attachments', 'backups', 'snapshots',
+    'mappings', 'allocations', 'hosts',
 )  # fmt: skip
+_COPIES = {'backups': 'backup', 'snapshots': 'snapshot'}
 _SOME = 5
 
 
@@ -49,10 +50,17 @@ def parts(what: Snapshot) -> Iterator[Part]:
         if part in what.left_out:
             yield Part(part, 0, LEFT_OUT, what.left_out[part], _WAYS_IN[part])
         elif part not in what.unseen:
-            yield Part(part, len(getattr(what, part)), SAVED)
+            yield Part(part, count(what, part), SAVED)
     yield from _warnings(what)
     for gap in what.gaps:
         yield Part(gap.what, 0, UNKNOWN, gap.problem, gap.way_out)
+
+
+def count(what: Snapshot, part: str) -> int:
+    """How many there are of a part, as it is called to people."""
+    if kind := _COPIES.get(part):
+        return sum(copy.kind == kind for copy in what.copies)
+    return len(getattr(what, part))
 
 
 def _warnings(what: Snapshot) -> Iterator[Part]:
