@@ -7,7 +7,9 @@ These tests take the bed of this machine: one that is up goes down.
 
 import contextlib
 import dataclasses
+import functools
 import json
+import re
 import shutil
 
 import pytest
@@ -16,6 +18,7 @@ from tests import practice as lib
 from tests.cloud import lab
 from tests.functional.network_disk import NetworkDisk
 from tests.functional.planted_rows import one
+from tests.functional.quick import Client
 from tests.functional.test_host import check_allocations
 from tests.functional.test_host_storage import disk, instances, remake, shared
 from tests.functional.test_instances_on_hosts import define, virsh
@@ -68,65 +71,94 @@ def servers(clean, hosts, tmp_path_factory):
 
 
 @pytest.fixture(scope='module')
-def client_folder(tmp_path_factory):
-    return tmp_path_factory.mktemp('moving')
+def client(tmp_path_factory):
+    made = Client(tmp_path_factory.mktemp('client'))
+    yield made
+    made.end()
 
 
 # Without cinder's database: how a host is let in, only it can tell.
-def asking(folder, hosts, **database):
+def asking(client, folder, hosts, **database):
+    """A way to have commands run, with a clouds.yaml of these hosts."""
     known = {'nova_api': lib.database_urls()['nova_api'], **database}
-    return lib.reached(folder, hosts, database=known)
+    clouds = lib.reached(folder, hosts, database=known)
+    return functools.partial(client.recover, clouds)
 
 
 @pytest.fixture(scope='module')
-def clouds(client_folder, hosts):
-    return asking(client_folder, hosts)
+def recover(client, hosts, tmp_path_factory):
+    return asking(client, tmp_path_factory.mktemp('moving'), hosts)
 
 
-def rehearsed(clouds, server, *words):
-    done = lib.recover(clouds, *WORDS, '--server', server, '--dry-run', *words)
+def rehearsed(recover, server, *words):
+    done = recover(*WORDS, '--server', server, '--dry-run', *words)
     assert 'Traceback' not in done.stderr
     [row] = done.rows
     return row, done
 
 
-def refused(clouds, server):
+def refused(recover, server):
     """Why a server is not moved, and what to do."""
-    row, done = rehearsed(clouds, server)
+    row, done = rehearsed(recover, server)
     assert (done.status, row['Verdict']) == (3, 'no-place'), done
     return row['Reason'], row['Way out']
 
 
-def test_a_disk_that_is_not_on_the_destination_is_refused(clouds, servers):
+def test_a_disk_that_is_not_on_the_destination_is_refused(recover, servers):
     folder = servers['folder']
     away = folder.rename(folder.with_name('away'))
     try:
-        reason, _ = refused(clouds, servers['image'])
+        reason, _ = refused(recover, servers['image'])
     finally:
         away.rename(folder)
     assert f'{THERE}: its disk is not there' in reason
 
 
-@pytest.mark.parametrize('kind', ['image', 'volume'])
-def test_a_domain_that_is_on_the_destination_is_refused(
-    clouds, servers, clean, kind
+def test_a_disk_that_no_other_host_sees_is_refused(
+    client, tmp_path, hosts, servers
 ):
-    server = clean.server(servers[kind])
-    name = server['OS-EXT-SRV-ATTR:instance_name']
-    define(THERE, server['id'], name, start=False)
+    alone = asking(client, tmp_path, {THERE: hosts[THERE]})
+    reason, way_out = refused(alone, servers['image'])
+    assert f'{THERE}: no other host shows that the disk it sees' in reason
+    assert '--no-agent' in way_out
+
+
+@contextlib.contextmanager
+def left_over(server):
+    """A domain of a server at the destination."""
+    define(THERE, server, 'left-over', start=False)
     try:
-        reason, _ = refused(clouds, server['id'])
+        yield
     finally:
-        virsh(THERE, 'undefine', server['id'])
-    assert f'{THERE}: libvirt there has domain {name}' in reason
+        virsh(THERE, 'undefine', server)
+
+
+def test_a_domain_that_is_on_the_destination_is_refused(recover, servers):
+    with left_over(servers['image']):
+        reason, _ = refused(recover, servers['image'])
+    assert f'{THERE}: libvirt there has domain left-over' in reason
+
+
+def test_a_plan_does_not_start_once_a_domain_is_there(recover, servers, clean):
+    server = servers['image']
+    row, done = rehearsed(recover, server)
+    assert (done.status, row['Verdict']) == (0, 'database'), done
+    run = re.search(r'run start (\w+)', done.stderr)[1]
+    with left_over(server):
+        done = recover('run', 'start', run, '--yes')
+    assert done.status == 3, done
+    assert "code is 'no-place', was 'database'" in done.rows[0]['Reason']
+    now = clean.server(server)
+    assert (now['OS-EXT-SRV-ATTR:host'], now['locked']) == (HOST, False)
 
 
 @pytest.fixture
-def unreached(tmp_path, hosts):
+def unreached(client, tmp_path, hosts):
     """A clouds.yaml in which nobody answers at the destination's address."""
     there = dataclasses.replace(hosts[THERE], port=1)
     known = {**hosts, THERE: there}
-    return asking(tmp_path, known, cinder=lib.database_urls()['cinder'])
+    cinder = lib.database_urls()['cinder']
+    return asking(client, tmp_path, known, cinder=cinder)
 
 
 UNKNOWN = {
@@ -153,20 +185,20 @@ def test_without_a_look_the_plan_says_what_is_unknown(unreached, servers):
 
 
 def test_a_host_that_does_not_tell_how_it_is_let_in_is_refused(
-    clouds, servers
+    recover, servers
 ):
     path = '/usr/local/bin/privsep-helper'
     bed.run(THERE, ['mv', path, f'{path}.away'])
     try:
-        reason, _ = refused(clouds, servers['volume'])
+        reason, _ = refused(recover, servers['volume'])
     finally:
         bed.run(THERE, ['mv', f'{path}.away', path])
     assert f'{THERE}: how it is let in to volumes is not known' in reason
 
 
 @pytest.fixture(scope='module')
-def moved(clouds, servers):
-    return lib.recover(clouds, *WORDS, '--yes')
+def moved(recover, servers):
+    return recover(*WORDS, '--yes')
 
 
 def test_they_are_moved(moved, servers, clean):
@@ -199,13 +231,13 @@ def test_nova_stops_and_starts_them(servers, clean):
 
 @pytest.mark.usefixtures('moved')
 def test_the_host_that_returns_destroys_what_it_has_left(
-    clouds, servers, clean
+    recover, servers, clean
 ):
     both = {servers['image'], servers['volume']}
     assert set(lab.guests()[HOST]) >= both
     lab.revive(HOST)
     clean.until(lambda: not clean.open_records(HOST), 'cleaned up')
-    done = lib.recover(clouds, 'return', HOST, '--yes')
+    done = recover('return', HOST, '--yes')
     assert done.status == 0, done
     assert not set(lab.guests()[HOST]) & both
     assert set(lab.guests()[THERE]) >= both
