@@ -194,6 +194,7 @@ def test_a_host_that_does_not_tell_how_it_is_let_in_is_refused(
     finally:
         bed.run(THERE, ['mv', f'{path}.away', path])
     assert f'{THERE}: how it is let in to volumes is not known' in reason
+    assert 'nova-manage ended with 1: Unexpected error' in reason
 
 
 @pytest.fixture(scope='module')
