@@ -28,6 +28,13 @@ _NAME = re.compile(r'[A-Za-z0-9][A-Za-z0-9._-]{0,63}')
 _FILE = re.compile(r'[a-z0-9][A-Za-z0-9_.-]*')
 
 
+Fill = Callable[[pathlib.Path], None]
+
+
+def _nothing_more(folder: pathlib.Path) -> None:
+    """What is written beside the facts, where nothing is."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Listed:
     """A snapshot of the folder; one that is damaged may have no manifest."""
@@ -72,10 +79,16 @@ class Snapshots:
             )
 
     def save(
-        self, what: Snapshot, cloud: str, cloud_name: str, name: str = ''
+        self,
+        what: Snapshot,
+        cloud: str,
+        cloud_name: str,
+        name: str = '',
+        fill: Fill = _nothing_more,
     ) -> Manifest:
         """Keep a snapshot; it is on disk, all of it, when this returns.
 
+        :param fill: writes further files, that end with .sql, into a folder
         :raises errors.SnapshotsUnusable: when it could not be written
         :raises errors.Refused: as check_name() does
         """
@@ -88,7 +101,7 @@ class Snapshots:
         aside = self.folder / f'.{made.id}.part'
         with self._usable():
             try:
-                manifest = _write_all(aside, what, made)
+                manifest = _write_all(aside, what, made, fill)
                 os.rename(aside, self.folder / made.id)
                 _sync(self.folder)
             except BaseException:
@@ -204,14 +217,9 @@ class Snapshots:
     def _prove(self, name: str, file: KeptFile) -> None:
         if problem := self._odd_size(name, file):
             raise errors.SnapshotDamaged(name, problem)
-        digest = hashlib.sha256()
-        with (
-            self._readable(name, file.name) as path,
-            path.open('rb') as content,
-        ):
-            while block := content.read(1 << 20):
-                digest.update(block)
-        if digest.hexdigest() != file.sha256:
+        with self._readable(name, file.name) as path:
+            found = _sha256(path)
+        if found != file.sha256:
             raise errors.SnapshotDamaged(
                 name, f'{file.name} was changed: its SHA-256 is another'
             )
@@ -268,14 +276,16 @@ def _digest(manifest: Manifest) -> str:
 
 
 def _write_all(
-    aside: pathlib.Path, what: Snapshot, made: Manifest
+    aside: pathlib.Path, what: Snapshot, made: Manifest, fill: Fill
 ) -> Manifest:
     aside.mkdir(mode=0o700)
+    fill(aside)
+    more = tuple(map(_proven, sorted(aside.glob('*.sql'))))
     files = tuple(
         _write(aside / f'{field.name}.json', getattr(what, field.name))
         for field in dataclasses.fields(what)
     )
-    whole = dataclasses.replace(made, files=files)
+    whole = dataclasses.replace(made, files=files + more)
     whole = dataclasses.replace(whole, digest=_digest(whole))
     _write(aside / MANIFEST, whole)
     _sync(aside)
@@ -292,6 +302,18 @@ def _write(path: pathlib.Path, value: Any) -> KeptFile:
     count = len(value) if isinstance(value, tuple | dict) else 1
     digest = hashlib.sha256(data).hexdigest()
     return KeptFile(path.name, digest, len(data), count)
+
+
+def _proven(path: pathlib.Path) -> KeptFile:
+    return KeptFile(path.name, _sha256(path), path.stat().st_size)
+
+
+def _sha256(path: pathlib.Path) -> str:
+    digest = hashlib.sha256()
+    with path.open('rb') as content:
+        while block := content.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _sync(folder: pathlib.Path) -> None:

@@ -21,13 +21,13 @@ class SaveSnapshot(base.Lister):
     Example::
 
       openstack recover snapshot save --name before-maintenance
-      openstack recover snapshot save --no-agent
+      openstack recover snapshot save --dump
     """
 
     columns = ('Snapshot', 'Part', 'Count', 'State', 'Reason', 'Way out')
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        """A name, and whether hosts are asked."""
+        """A name, whether hosts are asked, and what is dumped."""
         parser = super().get_parser(prog_name)
         parser.add_argument(
             '--name',
@@ -35,13 +35,23 @@ class SaveSnapshot(base.Lister):
             default='',
             help='what to call it, beside its id',
         )
+        parser.add_argument(
+            '--dump',
+            metavar='<database>',
+            nargs='*',
+            help='dump these databases as well: nova_api, cell0, a cell by '
+            "its name, cinder, or another one on nova_api's server (without "
+            'a name: those of nova and cinder)',
+        )
         _add_no_agent(parser)
         return parser
 
     def rows(self, parsed_args: argparse.Namespace) -> base.Rows:
         """One row a part of it."""
         saved = self.recover.snapshots.save(
-            parsed_args.name, agent=not parsed_args.no_agent
+            parsed_args.name,
+            agent=not parsed_args.no_agent,
+            dump=parsed_args.dump,
         )
         self.say(f'snapshot {saved.manifest.id} is in {saved.path}')
         self.say(saved.asked)

@@ -36,6 +36,7 @@ from osc_recover.errors.databases import (
 )
 from osc_recover.errors.databases import DatabaseUnset as DatabaseUnset
 from osc_recover.errors.databases import DatabaseVersion as DatabaseVersion
+from osc_recover.errors.databases import DumpFailed as DumpFailed
 from osc_recover.errors.hosts import AgentCut as AgentCut
 from osc_recover.errors.hosts import AgentDied as AgentDied
 from osc_recover.errors.hosts import BadHostName as BadHostName

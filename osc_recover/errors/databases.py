@@ -45,6 +45,23 @@ class DatabaseUnset(DatabaseError):
 
 
 @dataclasses.dataclass(eq=False)
+class DumpFailed(DatabaseError):
+    """A database could not be dumped, or not to its end."""
+
+    advice: str = ''
+
+    code: ClassVar[str] = 'dump-failed'
+    hint: ClassVar[str] = (
+        'its account needs SELECT, SHOW VIEW and TRIGGER there; or dump it on '
+        'its own server, and name the others with --dump'
+    )
+
+    @property
+    def way_out(self) -> str:
+        return self.advice or self.hint
+
+
+@dataclasses.dataclass(eq=False)
 class BadDatabaseUrl(DatabaseError):
     """The URL cannot be used; it is not shown, as it may hold a password."""
 

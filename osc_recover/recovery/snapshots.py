@@ -15,6 +15,7 @@ from osc_recover.gateways.database.sources import Sources
 from osc_recover.gateways.host_states import states
 from osc_recover.gateways.hosts import Hosts
 from osc_recover.observe.snapshot import NO_AGENT, NO_SSH, snapshot
+from osc_recover.recovery.dumps import Dumps
 from osc_recover.settings import Settings, SshSettings
 from osc_recover.snapshots import Listed, Snapshots
 
@@ -46,21 +47,30 @@ class SnapshotsOfCloud:
         self._settings = settings
         self._kept = Snapshots(settings.snapshots_path)
 
-    def save(self, name: str, *, agent: bool) -> Saved:
+    def save(
+        self, name: str, *, agent: bool, dump: Sequence[str] | None = None
+    ) -> Saved:
         """Observe the cloud and keep what was seen; changes nothing there.
 
         :param name: what it is called beside its id; '' for nothing
         :param agent: whether hosts are asked, where it is said how
-        :raises errors.Refused: for a name that is odd or taken
+        :param dump: the databases to dump; none for all that are known
+        :raises errors.Refused: for a name that is odd or taken, and for dumps
+            where nothing says where the databases are
         :raises errors.SnapshotsUnusable: when it cannot be kept
         :raises errors.ApiError: when nova does not tell
         """
         # Before the minutes that a look at a large cloud takes.
         self._kept.check_name(name, self._cloud.key)
-        seen = self._look(agent=agent)
-        made = self._kept.save(seen, self._cloud.key, self._cloud.name, name)
+        with self._databases() as databases:
+            dumps = Dumps(databases, dump)
+            seen = self._look(agent=agent)
+            made = self._kept.save(
+                seen, self._cloud.key, self._cloud.name, name, dumps.write
+            )
         path = str(self._kept.folder / made.id)
-        return Saved(made, tuple(rows.parts(seen)), self._asked(), path)
+        parts = (*rows.parts(seen), *dumps.parts)
+        return Saved(made, parts, self._asked(), path)
 
     def list(self) -> list[Listed]:
         """The snapshots of this cloud, and damaged ones of nobody knows."""

@@ -3,6 +3,7 @@
 
 import json
 import pathlib
+import stat
 
 import pytest
 
@@ -177,6 +178,29 @@ def test_a_snapshot_that_was_edited_is_refused_and_can_be_deleted(bed):
     done = bed.snapshot('delete', name, '--yes')
     assert (done.status, done.rows[0]['State']) == (0, 'deleted')
     assert bed.snapshot('show', name).status == 3
+
+
+def test_databases_are_dumped_whole_and_without_a_password(bed):
+    done = bed.snapshot('save', '--dump', '--name', 'dumped', whole=True)
+    assert done.status == 0, done
+    told = {row['Part'] for row in done.rows}
+    names = ('nova_api', 'cell0', 'cell1', 'cinder')
+    assert {f'dump of {name}' for name in names} <= told
+    folder = bed.folder / 'snapshots' / done.rows[0]['Snapshot']
+    text = (folder / 'dump-cell1.sql').read_text()
+    assert 'CREATE TABLE `block_device_mapping`' in text
+    assert bed.db in text
+    assert stat.S_IMODE((folder / 'dump-cinder.sql').stat().st_mode) == 0o600
+    assert bed.snapshot('show', 'dumped', whole=True).status == 0
+
+
+def test_a_database_of_another_name_is_dumped_or_says_why_not(bed):
+    words = ('save', '--dump', 'neutron', 'none-such')
+    done = bed.snapshot(*words, whole=True)
+    assert done.status == 1
+    told = {row['Part']: row['State'] for row in done.rows}
+    assert told['dump of neutron'] == 'saved'
+    assert told['dump of none-such'] == 'unknown'
 
 
 def test_snapshots_are_listed(bed):

@@ -202,6 +202,18 @@ KNOWN = [
         3,
     ),
     (
+        errors.DumpFailed('cinder', 'access denied'),
+        'database cinder: access denied',
+        'SHOW VIEW',
+        3,
+    ),
+    (
+        errors.DumpFailed('cinder', 'no mysqldump', 'install it'),
+        'database cinder: no mysqldump',
+        'install it',
+        3,
+    ),
+    (
         errors.BadDatabaseUrl('cinder', 'it is of sqlite'),
         'database cinder: it is of sqlite',
         'mysql+pymysql://',

@@ -11,8 +11,11 @@ import pytest
 
 from osc_recover import errors
 from osc_recover.commands import snapshot as commands
+from osc_recover.gateways.database import Databases
+from osc_recover.gateways.database.sources import Sources
+from osc_recover.recovery.dumps import Dumps
 from osc_recover.recovery.snapshots import SnapshotsOfCloud
-from osc_recover.settings import Settings
+from osc_recover.settings import DatabaseSettings, Settings, SshSettings
 from tests.unit import crooked_cloud
 from tests.unit.crooked_cloud import DB, WEB
 from tests.unit.test_observe_snapshot import Whole
@@ -95,6 +98,30 @@ def test_a_name_is_refused_before_anything_is_asked(bed):
     bed.whole.down = ('/compute/v2.1/servers',)
     with pytest.raises(errors.Refused, match='already'):
         bed.save('--name', 'before')
+
+
+def test_a_dump_wants_to_know_where_the_databases_are(bed, tmp_path):
+    with pytest.raises(errors.Refused, match='--dump asks for') as caught:
+        bed.save('--dump')
+    assert 'recover: database' in caught.value.way_out
+    assert not (tmp_path / 'snapshots').exists()
+
+
+@pytest.mark.parametrize('name', ['../nova', '-x', 'a b', ''])
+def test_a_name_that_no_database_has_is_refused(name):
+    databases = Databases(Sources(DatabaseSettings(), SshSettings()))
+    with pytest.raises(errors.Refused, match='no database is called'):
+        Dumps(databases, [name])
+
+
+def test_databases_that_do_not_answer_are_a_row(tmp_path):
+    told = DatabaseSettings(nova_api='mysql+pymysql://u:horse@[::1]:1/x')
+    dumps = Dumps(Databases(Sources(told, SshSettings())), [])
+    dumps.write(tmp_path)
+    [part] = dumps.parts
+    assert (part.part, part.state) == ('dumps', 'unknown')
+    assert 'horse' not in f'{part}'
+    assert not [*tmp_path.iterdir()]
 
 
 def test_snapshots_are_listed_with_what_is_in_them(bed, tmp_path):

@@ -83,6 +83,19 @@ def test_a_deleted_one_is_gone(kept):
         kept.find(saved.id, CLOUD)
 
 
+def test_what_is_written_beside_is_proven_as_well(kept):
+    def fill(folder):
+        (folder / 'dump-nova.sql').write_text('CREATE TABLE x;')
+        (folder / 'other').write_text('')
+
+    saved = kept.save(snapshot(), CLOUD, 'east', fill=fill)
+    assert 'dump-nova.sql' in [file.name for file in saved.files]
+    assert kept.load(saved) == snapshot()
+    truncated(kept.folder / saved.id / 'dump-nova.sql')
+    with pytest.raises(errors.SnapshotDamaged, match=r'dump-nova.sql has'):
+        kept.load(saved)
+
+
 # What is not as it was written
 
 

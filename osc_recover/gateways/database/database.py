@@ -77,6 +77,13 @@ class Database:
         # that end without a word as aborted.
         weakref.finalize(self, _close, self._idle)
 
+    def url(self) -> Url:
+        """Where it is; it has a password, so it is shown to nobody.
+
+        :raises errors.DatabaseError: when nothing tells it
+        """
+        return self._find()
+
     def columns(self, table: str) -> frozenset[str]:
         """The columns of a table; none where there is no such table.
 

@@ -3,6 +3,7 @@
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from typing import Any
 
 from osc_recover import errors
@@ -16,6 +17,10 @@ CELL0 = '00000000-0000-0000-0000-000000000000'
 _MAPPINGS = """
 SELECT uuid, name, database_connection AS url FROM cell_mappings
  WHERE disabled = 0 AND uuid <> %(cell0)s ORDER BY name, uuid
+"""
+_CELL0 = """
+SELECT uuid, name, database_connection AS url FROM cell_mappings
+ WHERE uuid = %(cell0)s
 """
 
 
@@ -60,6 +65,27 @@ class Databases:
         :raises errors.DatabaseError: when nova_api does not answer
         """
         return self._cells
+
+    def urls(self) -> dict[str, Callable[[], url.Url]]:
+        """Where each database is, by what it is called here.
+
+        These are nova_api, cell0, the cells by their names, and cinder where
+        it is known; each raises errors.DatabaseError when it is asked for.
+
+        :raises errors.DatabaseError: when nova_api does not answer
+        """
+        cell0 = self.nova_api.read(_CELL0, {'cell0': CELL0})
+        cells = [*map(self._cell, cell0), *self.cells()]
+        return {
+            'nova_api': self._sources.nova_api,
+            **{
+                'cell0'
+                if cell.uuid == CELL0
+                else cell.name or cell.uuid: cell.database.url
+                for cell in cells
+            },
+            **({'cinder': self._sources.cinder} if self.cinder else {}),
+        }
 
     def close(self) -> None:
         """Close the connections that are idle."""
