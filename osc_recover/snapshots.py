@@ -7,6 +7,7 @@ SHA-256, the cloud that they are of, and its own SHA-256.
 
 import contextlib
 import dataclasses
+import fcntl
 import hashlib
 import os
 import pathlib
@@ -22,8 +23,10 @@ from osc_recover import errors, records
 from osc_recover.facts.snapshot import KeptFile, Manifest, Snapshot
 
 MANIFEST = 'manifest.json'
+LOCK = '.lock'
 VERSION = 1
 _ID = re.compile(r'[0-9a-f]{8}')
+_LEFT = re.compile(r'\.[0-9a-f]{8}\.(part|deleted)')
 _NAME = re.compile(r'[A-Za-z0-9][A-Za-z0-9._-]{0,63}')
 _FILE = re.compile(r'[a-z0-9][A-Za-z0-9_.-]*')
 
@@ -78,6 +81,16 @@ class Snapshots:
                 'name-taken',
             )
 
+    def prepare(self) -> None:
+        """Make the folder, and see that it can be written.
+
+        :raises errors.SnapshotsUnusable: when it cannot
+        """
+        with self._usable():
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with self._writing():
+                pass
+
     def save(
         self,
         what: Snapshot,
@@ -92,14 +105,13 @@ class Snapshots:
         :raises errors.SnapshotsUnusable: when it could not be written
         :raises errors.Refused: as check_name() does
         """
-        with self._usable():
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.prepare()
         self.check_name(name, cloud)
         made = Manifest(
             secrets.token_hex(4), self._clock(), cloud, cloud_name, name
         )
         aside = self.folder / f'.{made.id}.part'
-        with self._usable():
+        with self._usable(), self._writing():
             try:
                 manifest = _write_all(aside, what, made, fill)
                 os.rename(aside, self.folder / made.id)
@@ -115,7 +127,7 @@ class Snapshots:
         :raises errors.SnapshotsUnusable: when it could not be removed
         """
         aside = self.folder / f'.{name}.deleted'
-        with self._usable():
+        with self._usable(), self._writing():
             os.rename(self.folder / name, aside)
             _sync(self.folder)
             shutil.rmtree(aside)
@@ -257,6 +269,28 @@ class Snapshots:
             raise errors.SnapshotDamaged(
                 name, f'{file} cannot be read: {exc.strerror}'
             ) from exc
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Be one of those who write; the first removes what others left.
+
+        A save that was killed leaves a folder, which may have dumps in it.
+        """
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        with open(os.open(self.folder / LOCK, flags, 0o600), 'r+b') as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                pass
+            else:
+                self._tidy()
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            yield
+
+    def _tidy(self) -> None:
+        for name in os.listdir(self.folder):
+            if _LEFT.fullmatch(name):
+                shutil.rmtree(self.folder / name, ignore_errors=True)
 
     @contextlib.contextmanager
     def _usable(self) -> Iterator[None]:

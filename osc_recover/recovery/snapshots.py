@@ -64,6 +64,7 @@ class SnapshotsOfCloud:
         self._kept.check_name(name, self._cloud.key)
         with self._databases() as databases:
             dumps = Dumps(databases, dump)
+            self._kept.prepare()
             seen = self._look(agent=agent)
             made = self._kept.save(
                 seen, self._cloud.key, self._cloud.name, name, dumps.write

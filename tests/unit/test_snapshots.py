@@ -9,7 +9,7 @@ import pytest
 
 from osc_recover import errors
 from osc_recover.facts.snapshot import Snapshot
-from osc_recover.snapshots import MANIFEST, Snapshots
+from osc_recover.snapshots import LOCK, MANIFEST, Snapshots
 from tests.unit.snapshot_facts import snapshot
 
 CLOUD = 'http://keystone east http://nova'
@@ -23,6 +23,10 @@ def kept(tmp_path):
 
 def save(kept, what=None, name='', cloud=CLOUD):
     return kept.save(what or snapshot(), cloud, 'east', name)
+
+
+def names(kept):
+    return sorted(set(os.listdir(kept.folder)) - {LOCK})
 
 
 def modes(folder):
@@ -51,7 +55,7 @@ def test_only_the_owner_may_read_it(kept):
     folder = kept.folder / saved.id
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert modes(folder) == {0o600}
-    assert os.listdir(kept.folder) == [saved.id]
+    assert names(kept) == [saved.id]
 
 
 def test_the_newest_is_listed_first(kept):
@@ -72,13 +76,35 @@ def test_what_could_not_be_written_is_not_there(kept, monkeypatch):
     monkeypatch.setattr(os, 'fsync', full)
     with pytest.raises(errors.SnapshotsUnusable, match='No space left'):
         save(kept)
-    assert os.listdir(kept.folder) == []
+    assert names(kept) == []
+
+
+def test_what_a_killed_save_left_is_removed_unless_one_is_at_it(kept):
+    kept.prepare()
+    left = kept.folder / '.01234567.part'
+    left.mkdir()
+    (left / 'dump-nova.sql').write_text('secret')
+
+    def fill(folder):
+        # Another save, begun while this one writes.
+        other.append(save(kept))
+        assert folder.exists()
+
+    other = []
+    saved = kept.save(snapshot(), CLOUD, 'east', fill=fill)
+    assert names(kept) == sorted([saved.id, other[0].id])
+
+
+def test_a_folder_that_cannot_be_made_is_said_at_once(tmp_path):
+    (tmp_path / 'file').write_text('')
+    with pytest.raises(errors.SnapshotsUnusable, match='file/snapshots'):
+        Snapshots(tmp_path / 'file/snapshots').prepare()
 
 
 def test_a_deleted_one_is_gone(kept):
     saved = save(kept)
     kept.delete(saved.id)
-    assert os.listdir(kept.folder) == []
+    assert names(kept) == []
     with pytest.raises(errors.UnknownSnapshot):
         kept.find(saved.id, CLOUD)
 
