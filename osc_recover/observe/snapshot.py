@@ -175,16 +175,20 @@ class _Looking:
         return tuple(one for held in told for one in held)
 
     def _mappings(self) -> tuple[KeptMapping, ...]:
-        """What the cells' own databases have; one that is mute is a gap."""
+        """What the cells' own databases have; with one mute, the others'."""
         if self._databases is None:
             return ()
         found: list[KeptMapping] = []
         try:
-            for cell in self._databases.cells():
-                found += mappings(cell.name or cell.uuid, cell.database)
+            cells = self._databases.cells()
         except errors.DatabaseError as exc:
             self._lack('mappings', exc.sentence, exc.way_out)
             return ()
+        for cell in cells:
+            try:
+                found += mappings(cell.name or cell.uuid, cell.database)
+            except errors.DatabaseError as exc:
+                self._lack('mappings', exc.sentence, exc.way_out)
         return tuple(found)
 
     def _states(

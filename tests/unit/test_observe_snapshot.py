@@ -65,7 +65,7 @@ class Whole(Crooked):
                 'serverId': server,
                 'device': names[one['volume_id']],
                 'attachment_id': one['id'],
-                'bdm_uuid': f'row-{one["volume_id"]}',
+                'bdm_uuid': one['id'],
                 'tag': None,
                 'delete_on_termination': False,
             }
@@ -124,7 +124,7 @@ def test_an_attachment_is_joined_of_nova_and_cinder():
     found = {one.id: one for one in seen_of(Whole()).attachments}
     assert found[OK] == KeptAttachment(
         OK, DATA, DB, ('nova', 'cinder'), 'attached', '', '', '/dev/vdaa', 1,
-        None, '', False, f'row-{DATA}', Target('iscsi', IQN, (PORTAL,), (1,)),
+        None, '', False, OK, Target('iscsi', IQN, (PORTAL,), (1,)),
     )  # fmt: skip
     assert [one.sides for one in found.values()].count(('cinder',)) == 2
 
