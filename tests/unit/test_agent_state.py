@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a host tells of itself: sysfs trees, records and rules as they are."""
+"""What a host tells of itself: sysfs trees, records and rules.
+
+All of these are written by hand in the form of the real ones, not recorded.
+"""
 
 import json
 
@@ -24,7 +27,7 @@ CONNECTION = {
     'address': '10.77.0.12',
     'port': '3261',
 }
-# As open-iscsi 2.1.8 writes it, shortened.
+# In the form of open-iscsi's records, shortened.
 RECORD = """# BEGIN RECORD 2.1.8
 node.name = iqn.2010-10.org.openstack:volume-3f57699a
 node.tpgt = 1
