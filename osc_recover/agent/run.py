@@ -14,7 +14,7 @@ from typing import (
     Set,
 )
 
-from osc_recover.agent import errors
+from osc_recover.agent import errors, whole
 
 if TYPE_CHECKING:
     import subprocess
@@ -97,8 +97,9 @@ def _wait(
     # It takes as long to import as the rest of this program together.
     import subprocess
 
-    process = _begin(argv, out, err, env)
-    _running.add(process.pid)
+    with whole.whole():
+        process = _begin(argv, out, err, env)
+        _running.add(process.pid)
     try:
         return process.wait(timeout)
     except subprocess.TimeoutExpired as exc:

@@ -14,7 +14,7 @@ import threading
 import time
 from typing import Any, Callable, Dict
 
-from osc_recover.agent import border, errors, registry
+from osc_recover.agent import border, errors, registry, whole
 
 GRACE = 5.0  # seconds for an operation that is cut
 _AGAIN = 0.2  # seconds
@@ -58,6 +58,8 @@ def _set_up() -> None:
 
 
 def _cut(number: int, frame: object) -> None:
+    if whole.puts_off(number):
+        return
     # Once: what cleans up is not cut again.
     for each in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(each, signal.SIG_IGN)

@@ -196,6 +196,34 @@ def test_closing_the_channel_ends_the_programs_it_runs(
     )
 
 
+def test_a_program_that_is_just_being_started_is_ended_too(tmp_path):
+    path = tmp_path / 'pid'
+    late = f"""
+import os, signal, subprocess, time
+class Late(subprocess.Popen):
+    def __init__(self, *args, **more):
+        super().__init__(*args, **more)
+        while not os.path.exists({str(path)!r}):
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.1)
+subprocess.Popen = Late
+"""
+    process = local_agent.start(more=late)
+    try:
+        agent = link.Link(local_agent.WHO, process)
+        with pytest.raises(errors.AgentCut):
+            agent.ask('child', {'path': str(path)}, timeout=60)
+        process.process.wait(60)
+    finally:
+        process.end()
+    local_agent.wait_for('no child', lambda: path.read_text().strip())
+    child = int(path.read_text())
+    local_agent.wait_for(
+        f'process {child} runs on', lambda: not local_agent.runs(child)
+    )
+
+
 def test_an_operation_that_is_cut_may_clean_up(agent, process, tmp_path):
     path = tmp_path / 'left'
     first_event(agent, 'tidy', path=str(path))
