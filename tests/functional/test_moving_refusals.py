@@ -379,6 +379,14 @@ def planned(stage, clean):
     assert done.status == 0, done
     yield server, re.search(r'run start (\w+)', done.stderr)[1]
     lab.knob(THIRD, spawn_delay=0)
+    # nova never ends the record of a server that is deleted under way.
+    clean.until(
+        lambda: all(
+            s['id'] != server or not s['OS-EXT-STS:task_state']
+            for s in clean.servers()
+        ),
+        f'nothing is done with {server}',
+    )
 
 
 def evacuated(cloud, server):
