@@ -24,6 +24,7 @@ _IMPORTED = (
     'osc_recover.commands.ownership',
     'osc_recover.commands.run',
     'osc_recover.commands.setup',
+    'osc_recover.commands.snapshot',
     'paramiko',
     'pymysql',
     'rich.progress',

@@ -13,7 +13,6 @@ import uuid
 import pytest
 
 from tests import practice as lib
-from tests.functional.quick import Client
 from tests.functional.test_instances_on_hosts import define, virsh
 from tests.hosts import bed
 
@@ -25,13 +24,13 @@ ONE, TWO = 'cmp1', 'cmp2'
 class Audited:
     """A server that nova runs on the first host, and what is told of it."""
 
-    def __init__(self, clouds, client, server):
-        self._clouds, self._client = clouds, client
+    def __init__(self, clouds, server):
+        self._clouds = clouds
         self.id = server['id']
         self.name = server['OS-EXT-SRV-ATTR:instance_name']
 
     def recover(self, *words):
-        return self._client.recover(self._clouds, *words)
+        return lib.recover(self._clouds, *words)
 
     def rows(self):
         """State -> row of what is wrong with guests."""
@@ -77,10 +76,8 @@ def audited(clean, hosts, tmp_path_factory):
     for host in hosts:
         clean.heal(host)
     [server] = clean.boot(['guest-1'], ONE, port=False)
-    client = Client(folder)
     clouds = lib.reached(folder, hosts)
-    yield Audited(clouds, client, clean.server(server))
-    client.end()
+    return Audited(clouds, clean.server(server))
 
 
 def test_a_guest_that_runs_where_nova_has_it_has_no_row(audited):

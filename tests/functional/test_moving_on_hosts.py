@@ -18,7 +18,6 @@ from tests import practice as lib
 from tests.cloud import lab
 from tests.functional.network_disk import NetworkDisk
 from tests.functional.planted_rows import one
-from tests.functional.quick import Client
 from tests.functional.test_host import check_allocations
 from tests.functional.test_host_storage import disk, instances, remake, shared
 from tests.functional.test_instances_on_hosts import define, virsh
@@ -70,24 +69,17 @@ def servers(clean, hosts, tmp_path_factory):
         yield {'image': image, 'volume': volume, 'folder': here / image}
 
 
-@pytest.fixture(scope='module')
-def client(tmp_path_factory):
-    made = Client(tmp_path_factory.mktemp('client'))
-    yield made
-    made.end()
-
-
 # Without cinder's database: how a host is let in, only it can tell.
-def asking(client, folder, hosts, **database):
+def asking(folder, hosts, **database):
     """A way to have commands run, with a clouds.yaml of these hosts."""
     known = {'nova_api': lib.database_urls()['nova_api'], **database}
     clouds = lib.reached(folder, hosts, database=known)
-    return functools.partial(client.recover, clouds)
+    return functools.partial(lib.recover, clouds)
 
 
 @pytest.fixture(scope='module')
-def recover(client, hosts, tmp_path_factory):
-    return asking(client, tmp_path_factory.mktemp('moving'), hosts)
+def recover(hosts, tmp_path_factory):
+    return asking(tmp_path_factory.mktemp('moving'), hosts)
 
 
 def rehearsed(recover, server, *words):
@@ -114,10 +106,8 @@ def test_a_disk_that_is_not_on_the_destination_is_refused(recover, servers):
     assert f'{THERE}: its disk is not there' in reason
 
 
-def test_a_disk_that_no_other_host_sees_is_refused(
-    client, tmp_path, hosts, servers
-):
-    alone = asking(client, tmp_path, {THERE: hosts[THERE]})
+def test_a_disk_that_no_other_host_sees_is_refused(tmp_path, hosts, servers):
+    alone = asking(tmp_path, {THERE: hosts[THERE]})
     reason, way_out = refused(alone, servers['image'])
     assert f'{THERE}: no other host shows that the disk it sees' in reason
     assert '--no-agent' in way_out
@@ -153,12 +143,12 @@ def test_a_plan_does_not_start_once_a_domain_is_there(recover, servers, clean):
 
 
 @pytest.fixture
-def unreached(client, tmp_path, hosts):
+def unreached(tmp_path, hosts):
     """A clouds.yaml in which nobody answers at the destination's address."""
     there = dataclasses.replace(hosts[THERE], port=1)
     known = {**hosts, THERE: there}
     cinder = lib.database_urls()['cinder']
-    return asking(client, tmp_path, known, cinder=cinder)
+    return asking(tmp_path, known, cinder=cinder)
 
 
 UNKNOWN = {

@@ -9,7 +9,6 @@ import pytest
 
 from tests import practice as lib
 from tests.cloud import lab
-from tests.functional.quick import Client
 from tests.unit import sshd
 
 pytestmark = pytest.mark.functional
@@ -26,8 +25,8 @@ class Bed:
     :ivar folder: where the snapshots are
     """
 
-    def __init__(self, cloud, folder, machine, client):
-        self.cloud, self.folder, self._client = cloud, folder, client
+    def __init__(self, cloud, folder, machine):
+        self.cloud, self.folder = cloud, folder
         self.plain = self._clouds('plain')
         self.whole = self._clouds(
             'whole',
@@ -46,7 +45,7 @@ class Bed:
 
     def snapshot(self, *words, whole=False):
         clouds = self.whole if whole else self.plain
-        return self._client.recover(clouds, 'snapshot', *words)
+        return lib.recover(clouds, 'snapshot', *words)
 
     def save(self, *words, whole=False):
         done = self.snapshot('save', *words, whole=whole)
@@ -69,10 +68,8 @@ class Bed:
 @pytest.fixture(scope='module')
 def bed(clean, tmp_path_factory):
     folder = tmp_path_factory.mktemp('snapshots')
-    client = Client(folder)
     with sshd.running(tmp_path_factory.mktemp('sshd')) as machine:
-        yield Bed(clean, folder, machine, client)
-    client.end()
+        yield Bed(clean, folder, machine)
 
 
 def test_all_of_the_cloud_and_its_hosts_is_kept(bed):
@@ -220,7 +217,7 @@ def test_a_database_that_does_not_answer_is_a_row_and_the_rest_is_kept(bed):
         where,
         database=lib.database_urls(nova_api='mysql+pymysql://x@[::1]:1/x'),
     )
-    done = bed._client.recover(clouds, 'snapshot', 'save')
+    done = lib.recover(clouds, 'snapshot', 'save')
     assert done.status == 1
     [row] = [row for row in done.rows if row['State'] == 'unknown']
     assert row['Part'] == 'mappings'
