@@ -6,19 +6,18 @@ it back, which asks first whether there is anything to take back.  Pure.
 """
 
 import dataclasses
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from osc_recover import records
 from osc_recover.checks.finding import Finding, refuse
 from osc_recover.checks.request import MoveUndo as MoveUndo
-from osc_recover.facts import BlockDevice, Moved, Server
+from osc_recover.facts import Moved, Server
 from osc_recover.plan import Lane, Phase, Plan, Step, Verdict
-from osc_recover.procedures.by_hand import Renewal
+from osc_recover.procedures.undone_volumes import Volumes
 from osc_recover.runs import State
 
 PROCEDURE = 'host-undo'
-_ATTACHING = 'attaching'
 _ANEW = 'openstack server show {} tells how it is; nova can move it again'
 
 
@@ -73,6 +72,7 @@ class _Case:
         self._steps = {step.name: step for step in mine.steps}
         self._move = self._steps[f'move:{self.key}'].args
         self._room = self._steps[f'room:{self.key}'].args
+        self._volumes = Volumes(facts, self.key, mine.steps, begun)
 
     @property
     def source(self) -> str:
@@ -171,9 +171,8 @@ class _Case:
 
     def _no_way_back(self) -> Finding | None:
         told = self._facts.connector(self.source)
-        for step in self._of_volumes():
-            mapping = self._now(step)
-            if mapping is None:
+        for step in self._volumes.steps:
+            if self._volumes.mapping(step) is None:
                 return _coded(
                     'mapping-gone',
                     refuse(
@@ -182,7 +181,7 @@ class _Case:
                         step.args['volume'],
                     ),
                 )
-            if not self._is_kept(step) and told.problem:
+            if told.problem and not self._volumes.is_kept(step):
                 return _coded(
                     'no-connector',
                     refuse(
@@ -207,8 +206,10 @@ class _Case:
         )
         if self._was('room'):
             yield self._step('room', 'placement.double', self._back())
-        for step in reversed(self._of_volumes()):
-            yield from self._of_volume(step)
+        for word, verb, args, part in self._volumes.back(
+            self._move['cell'], self.source, self.place
+        ):
+            yield self._step(word, verb, args, part)
         if self._was('move'):
             yield self._step('take-back', 'server.take-back', self._move)
         for step in reversed(self._named('port.bind')):
@@ -237,69 +238,6 @@ class _Case:
             'source': room['destination'],
             'destination': room['source'],
         }
-
-    def _of_volume(self, step: Step) -> Iterator[Step]:
-        volume = step.args['volume']
-        now = self._now(step)
-        assert now is not None  # or it is refused
-        if self._is_kept(step):
-            if now.attachment != step.args['old'] or not now.driver:
-                args = {**step.args, 'at': self.place}
-                yield self._step('remap', 'mapping.restore', args, volume)
-            yield from self._let_go(step, step.args['known'])
-            return
-        # Of several that were left behind, nova names one.
-        yield from self._let_go(step, [now.attachment])
-        yield from self._settle(volume, now.attachment)
-        renewal = Renewal(
-            now,
-            [now.attachment or ''],
-            self._facts.connector(self.source),
-            self._move['cell'],
-            self.place,
-        )
-        for word, verb, args in renewal.steps():
-            yield self._step(word, verb, args, volume)
-
-    def _let_go(
-        self, step: Step, kept: Collection[str | None]
-    ) -> Iterator[Step]:
-        volume = step.args['volume']
-        found = self._facts.attached(self.key, volume)
-        for one in found:
-            if one not in kept:
-                args = {'volume': volume, 'old': one, 'known': found}
-                yield self._step('let-go', 'attachment.delete', args, one)
-
-    def _settle(self, volume: str, attachment: str | None) -> Iterator[Step]:
-        """cinder makes no further attachment while one is being made.
-
-        The volume's status is attaching from the export to the word that the
-        host is connected (cinder/volume/api.py, _attachment_reserve).
-        """
-        known = self._facts.attached(self.key, volume)
-        for one in self._facts.attachments:
-            if one.id == attachment and one.status == _ATTACHING:
-                others = [other for other in known if other != attachment]
-                args = {'volume': volume, 'old': attachment, 'known': others}
-                yield self._step('settle', 'attachment.complete', args, volume)
-
-    def _is_kept(self, step: Step) -> bool:
-        """Whether the attachment of before is still there."""
-        found = self._facts.attached(self.key, step.args['volume'])
-        return step.args['old'] in found
-
-    def _now(self, step: Step) -> BlockDevice | None:
-        return self._facts.mapping(step.args['mapping']['id'])
-
-    def _of_volumes(self) -> list[Step]:
-        """The step that changes the mapping, of each volume begun with."""
-        return [
-            step
-            for step in self._steps.values()
-            if step.verb == 'mapping.point'
-            and f'attach:{self.key}:{step.args["volume"]}' in self._begun
-        ]
 
     def _named(self, verb: str) -> list[Step]:
         return [

@@ -57,7 +57,8 @@ def _verdict(old: Verdict, new: Verdict) -> Iterator[str]:
     for field in DECIDES:
         was, now = getattr(old, field), getattr(new, field)
         if was != now:
-            yield f'{new.name}: {field} is {now!r}, was {was!r}'
+            why = f' ({new.reason})' if field == 'code' and new.reason else ''
+            yield f'{new.name}: {field} is {now!r}, was {was!r}{why}'
 
 
 def _steps(old: Plan, new: Plan) -> Iterator[str]:
