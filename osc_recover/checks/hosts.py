@@ -6,7 +6,7 @@ from osc_recover.checks import versions
 from osc_recover.checks.finding import Finding, refuse, warn
 from osc_recover.checks.registry import check
 from osc_recover.checks.view import View
-from osc_recover.facts import Service
+from osc_recover.facts import Hypervisor, Service
 
 SEVERAL = 3  # fewer computes than this have no meaningful share
 
@@ -122,9 +122,8 @@ def many_down(view: View) -> Finding | None:
 @check('ironic', 'host')
 def ironic(view: View, host: str) -> Finding | None:
     """Bare metal cannot be evacuated (a node is the server)."""
-    nodes = [h for h in view.situation.hypervisors if h.host == host]
-    metal = any(node.type.lower() == 'ironic' for node in nodes)
-    if not metal and len(nodes) <= 1:
+    nodes = _nodes(view, host)
+    if not any(node.type.lower() == 'ironic' for node in nodes):
         return None
     return refuse(
         f'{host} manages bare metal: its servers are nodes and cannot move',
@@ -132,6 +131,36 @@ def ironic(view: View, host: str) -> Finding | None:
         'same host name',
         f'{len(nodes)} nodes of type {nodes[0].type}',
     )
+
+
+@check('several-nodes', 'host')
+def several_nodes(view: View, host: str) -> Finding | None:
+    """A renamed hypervisor leaves its former node behind.
+
+    An evacuation takes the node that the server's record names
+    (nova/conductor/manager.py, _allocate_for_evacuate_dest_host).
+    """
+    nodes = _nodes(view, host)
+    metal = any(node.type.lower() == 'ironic' for node in nodes)
+    if metal or len(nodes) <= 1:
+        return None
+    what = (
+        f'{host} has {len(nodes)} compute nodes and is not bare metal: one '
+        'is left from a former name of its hypervisor'
+    )
+    names = _list([node.node for node in nodes])
+    if not view.request.by_hand:
+        return warn(what, evidence=names)
+    return refuse(
+        what,
+        'recover it without --method database, as nova takes the right '
+        'node; or see about the former one first: openstack hypervisor list',
+        names,
+    )
+
+
+def _nodes(view: View, host: str) -> list[Hypervisor]:
+    return [h for h in view.situation.hypervisors if h.host == host]
 
 
 @check('no-destination', 'cloud')

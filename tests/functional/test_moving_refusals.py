@@ -148,7 +148,7 @@ def nested(server):
 
 @contextlib.contextmanager
 def second_node(host):
-    """Another row of a host; only those of bare metal have several."""
+    """Another row of a host, as a former name of its hypervisor leaves."""
     row = one('nova.compute_nodes', host=host, deleted=0)
     values = {name: value for name, value in row.items() if value is not None}
     del values['id']
@@ -262,7 +262,7 @@ CASES = {
     'another hypervisor': (hypervisor, 'no-place'),
     'second node of the failed host': (
         lambda _: second_node(SOURCE),
-        'ironic',
+        'several-nodes',
     ),
     'destination disabled': (service(disabled=1), 'bad-target'),
     'destination forced down': (service(forced_down=1), 'bad-target'),

@@ -96,10 +96,16 @@ def test_other_services_are_no_computes():
     assert not findings('cloud', 'many-down', situation, asked())
 
 
-def test_several_nodes_a_host_are_bare_metal():
-    nodes = (node(HOST), facts.Hypervisor('other', HOST, 'other'))
+@pytest.mark.parametrize(
+    'method, weight', [('evacuate', 'warn'), ('database', 'refuse')]
+)
+def test_a_node_of_a_former_name_is_told(method, weight):
+    nodes = (node(HOST), facts.Hypervisor('other', HOST, 'former'))
     situation = cloud(hypervisors=nodes)
-    assert findings('host', 'ironic', situation, asked())
+    request = asked(method=method)
+    assert not findings('host', 'ironic', situation, request)
+    [found] = findings('host', 'several-nodes', situation, request)
+    assert (found.weight, 'former' in found.evidence) == (weight, True)
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,10 @@ CASES = {
         cloud(hypervisors=(node(HOST, type='ironic'),)),
         cloud(),
     ),
+    ('host', 'several-nodes'): (
+        cloud(hypervisors=(node(HOST), facts.Hypervisor('h', HOST, 'old'))),
+        cloud(),
+    ),
     ('cloud', 'no-destination'): (
         cloud(services=(compute(HOST, up=False),)),
         cloud(),
