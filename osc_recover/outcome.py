@@ -20,6 +20,7 @@ _WORDS = {
     'service': (DONE, LEFT),
     'domain': (DONE, LEFT),
     'instance': (DONE, LEFT),
+    'attach': (DONE, LEFT),
     'audit': (DONE, LEFT),
     'ownership': (DONE, LEFT),
     'ownership-undo': (DONE, LEFT),

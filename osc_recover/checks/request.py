@@ -3,6 +3,8 @@
 
 import dataclasses
 
+from osc_recover.facts.attaching import Wanted
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Request:
@@ -163,3 +165,11 @@ class InstanceChange:
     power_state: int | None = None
     task_state: str = ''
     workers: int = 1
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class VolumeAttach:
+    """``recover volume attach``: volumes and servers by ID."""
+
+    wanted: tuple[Wanted, ...]
+    workers: int = 32

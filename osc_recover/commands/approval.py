@@ -9,6 +9,9 @@ from osc_recover import errors, outcome
 from osc_recover.commands import progress
 from osc_recover.runs import Run
 
+# Procedures on servers wherever they are -> what is typed instead of hosts.
+_TYPED = {'attach': ('attach',)}
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """--yes, and the name that other commands of the client have for it."""
@@ -53,9 +56,9 @@ def ask(run: Run, yes: bool) -> None:
 
 
 def _words(run: Run) -> Sequence[str]:
-    """What is typed to approve: hosts, or what is mended wherever it is."""
+    """What is typed to approve: hosts, or what is done wherever it is."""
     codes: Sequence[str] = run.plan.request.get('codes', ())
-    return codes or run.plan.hosts
+    return codes or _TYPED.get(run.plan.procedure, run.plan.hosts)
 
 
 def _confirm_loss(run: Run, hosts: str) -> None:

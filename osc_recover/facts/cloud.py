@@ -152,6 +152,7 @@ class Volume:
         default_factory=dict
     )
     attachments: tuple[Attachment, ...] = ()
+    multiattach: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -44,6 +44,17 @@ class Volumes:
         record = Foreign.of('cinder', f'GET {path}', page)
         return volume_from(record.inner('volume').data)
 
+    def named(self, name: str) -> tuple[facts.Volume, ...]:
+        """The volumes, of all projects, with exactly that name."""
+        pages = self.api.pages(
+            '/volumes/detail',
+            'volumes',
+            microversion=MICROVERSION,
+            params={'all_tenants': 1, 'name': name},
+        )
+        found = map(volume_from, pages)
+        return tuple(volume for volume in found if volume.name == name)
+
     def _listed(self, wanted: set[str]) -> Iterator[facts.Volume]:
         for piece in chunks(wanted):
             pages = self.api.pages(
@@ -78,6 +89,7 @@ def volume_from(data: Any) -> facts.Volume:
         attachments=tuple(
             attachment_from(a.data, record.text('id')) for a in attachments
         ),
+        multiattach=record.flag('multiattach', False),
     )
 
 

@@ -22,6 +22,7 @@ from osc_recover.gateways.server_rows import ServerRows
 from osc_recover.gateways.trees import Trees
 from osc_recover.gateways.volume import Volumes
 from osc_recover.operations import (
+    attach,
     audit,
     by_hand,
     domains,
@@ -187,6 +188,11 @@ def of_hosts(
 def of_audit(cloud: Cloud, grace: float) -> OfRun:
     """Make the operations of a run that mends records."""
     return OfRun(audit.verbs(cloud, grace), lambda run, host: None)
+
+
+def of_attaching(cloud: Cloud, grace: float) -> OfRun:
+    """Make the operations of a run that gives volumes to servers."""
+    return OfRun(attach.verbs(cloud, grace), lambda run, host: None)
 
 
 def of_instances(

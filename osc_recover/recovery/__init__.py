@@ -12,6 +12,7 @@ from osc_recover.checks.request import (
     InstanceChange,
     Request,
     ServiceChange,
+    VolumeAttach,
 )
 from osc_recover.engine import Watcher
 from osc_recover.evidence import Evidence as Evidence
@@ -25,7 +26,9 @@ from osc_recover.observe import setup
 from osc_recover.plan import Plan
 from osc_recover.procedures import by_hand_undo
 from osc_recover.procedures import host as host_procedure
+from osc_recover.procedures.attaching import PROCEDURE as ATTACH
 from osc_recover.records import from_data
+from osc_recover.recovery.attaching import VolumesOfServers
 from osc_recover.recovery.audit import AuditOfCloud
 from osc_recover.recovery.by_hand import ByHand
 from osc_recover.recovery.carrying import Carrying
@@ -125,6 +128,11 @@ class Recovery:
         return SnapshotsOfCloud(self.cloud, self.settings)
 
     @property
+    def attaching(self) -> VolumesOfServers:
+        """Volumes that servers are given again."""
+        return VolumesOfServers(self.cloud, self.snapshots, self.settings)
+
+    @property
     def domains(self) -> DomainsOfServers:
         """The domains of servers on the hosts."""
         return DomainsOfServers(self.compute, self.settings)
@@ -190,6 +198,8 @@ class Recovery:
             return self.by_hand.anew(plan)
         if plan.procedure == 'instance':
             return self.instances.plan(_request(plan, InstanceChange))
+        if plan.procedure == ATTACH:
+            return self.attaching.plan(_request(plan, VolumeAttach))
         if plan.procedure in ('ownership', 'ownership-undo'):
             return self.renumbering.anew(plan)
         return self.failed_hosts.plan(_request(plan, Request))

@@ -15,6 +15,7 @@ from osc_recover.gateways.database import Databases
 from osc_recover.gateways.fence import FenceAgents
 from osc_recover.gateways.hosts import Hosts
 from osc_recover.journal import Journal
+from osc_recover.procedures import attaching
 from osc_recover.recovery.services import ServicesOfHosts
 from osc_recover.runs import Run
 from osc_recover.settings import Settings
@@ -85,6 +86,9 @@ class Carrying:
         grace = self._settings.request_timeout
         if run.plan.procedure == 'audit':
             yield operations.of_audit(self._cloud, grace)
+            return
+        if run.plan.procedure == attaching.PROCEDURE:
+            yield operations.of_attaching(self._cloud, grace)
             return
         if run.plan.procedure in _OF_HOSTS:
             with Hosts(self._settings.ssh) as hosts:

@@ -25,10 +25,13 @@ from osc_recover.checks.request import (
     OwnershipFix,
     Request,
     Return,
+    VolumeAttach,
 )
+from osc_recover.facts.attaching import AttachingSeen
 from osc_recover.facts.audit import Everything
 from osc_recover.plan import Plan
 from osc_recover.procedures import by_hand_undo, ownership
+from osc_recover.procedures.attaching import attach
 from osc_recover.procedures.audit import mend
 from osc_recover.procedures.domains import repair_domains
 from osc_recover.procedures.host import recover_host
@@ -58,6 +61,7 @@ class Begun:
 
 # Folder -> the classes of facts and request, and what makes the plan.
 PROCEDURES: Mapping[str, tuple[type, type, Procedure]] = {
+    'attach': (AttachingSeen, VolumeAttach, attach),
     'audit': (
         Everything,
         AuditFix,
