@@ -21,12 +21,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from osc_recover import errors
-from osc_recover.facts import Allocation, HostDomains, Service
+from osc_recover.facts import HostDomains, Service
 from osc_recover.facts.audit import (
     DiskMapping,
     Everything,
-    Gap,
-    Provider,
     StorageService,
 )
 from osc_recover.gateways import inventory
@@ -34,8 +32,8 @@ from osc_recover.gateways.cloud import Cloud
 from osc_recover.gateways.compute import Compute
 from osc_recover.gateways.database import Cell, Databases
 from osc_recover.gateways.database.audit import mappings
-from osc_recover.gateways.placement import Placement
-from osc_recover.observe.gathering import Future, Gathering, gathering
+from osc_recover.observe.gathering import gathering
+from osc_recover.observe.questions import Questions
 from osc_recover.observe.servers import one
 
 # As few are told one by one; of more, at most one in so many.
@@ -65,7 +63,7 @@ def everything(
     :raises errors.AuthFailed: no token
     """
     with gathering(workers) as crowd:
-        told = _Told(cloud, crowd, databases)
+        told = _Told(Questions(cloud, crowd), databases)
         seen = told.lists(domains)
         return told.completed(seen)
 
@@ -74,20 +72,17 @@ class _Told:
     """The questions, and what becomes of those without an answer."""
 
     def __init__(
-        self, cloud: Cloud, crowd: Gathering, databases: Databases | None
+        self, questions: Questions, databases: Databases | None
     ) -> None:
-        self._cloud = cloud
+        self._questions = questions
+        self._cloud = questions.cloud
+        self._ask, self._may = questions.ask, questions.may
         self._databases = databases
-        self._crowd = crowd
-        self._nova = Compute(cloud.compute)
-        self._gaps: list[Gap] = []
+        self._nova = Compute(self._cloud.compute)
 
     def lists(self, domains: Guests) -> Everything:
         """Every list there is."""
-        cloud, ask = self._cloud, self._crowd.ask
-        # Not side by side with the rest: it brings the token, and every read
-        # of nova needs it.
-        cloud.compute_max()
+        cloud, ask = self._cloud, self._ask
         services = ask(self._nova.services)
         hypervisors = ask(self._nova.hypervisors)
         servers = ask(inventory.servers, cloud.compute)
@@ -101,7 +96,9 @@ class _Told:
         cells = ask(self._cells)
         hosts = self._hosts(services.result())
         trees = self._may('allocations', providers, ())
-        held = self._held(trees)
+        held = self._questions.held(
+            [one.id for one in trees if one.id == one.root]
+        )
         wired, heard = self._may('network agents', agents, ((), ''))
         listed, places = self._may('volumes', volumes, ((), {}))
         stores = self._may('cinder services', storage, ())
@@ -141,18 +138,20 @@ class _Told:
         gone = {name for name, servers in found.items() if not servers}
         remembered = self._each(_remembered, gone & attached)
         unused = self._unused(seen)
-        self._gaps += [
-            Gap(f'domains of {host.host}', host.problem, host.way_out)
-            for host in seen.domains
-            if host.problem
-        ]
+        for host in seen.domains:
+            if host.problem:
+                self._questions.lack(
+                    f'domains of {host.host}', host.problem, host.way_out
+                )
         return dataclasses.replace(
             seen,
             known=tuple(s for servers in found.values() for s in servers),
             gone=tuple(sorted(gone)),
             deleted=tuple(name for name, told in remembered.items() if told),
-            gaps=tuple(g for g in self._gaps if g.what not in unused),
-            unseen=tuple(gap.what for gap in self._gaps),
+            gaps=tuple(
+                g for g in self._questions.gaps if g.what not in unused
+            ),
+            unseen=tuple(self._questions.unseen),
         )
 
     def _unused(self, seen: Everything) -> set[str]:
@@ -181,7 +180,7 @@ class _Told:
     def _check_most(self, what: str, shown: Sequence[bool]) -> None:
         missing = shown.count(False)
         if missing > _SOME and _SHARE * missing > len(shown):
-            self._gap(
+            self._questions.lack(
                 what,
                 f'cinder shows no {what} for {missing} of the {len(shown)} '
                 'volumes that servers have',
@@ -196,21 +195,10 @@ class _Told:
     ) -> dict[str, T]:
         """Ask nova about servers, one by one."""
         answers = {
-            name: self._crowd.ask(question, self._nova, name)
+            name: self._ask(question, self._nova, name)
             for name in sorted(names)
         }
         return {name: answer.result() for name, answer in answers.items()}
-
-    def _held(self, providers: Iterable[Provider]) -> tuple[Allocation, ...]:
-        """What is held of every tree's root; all of them, or nothing."""
-        placement = Placement(self._cloud.placement)
-        answers = [
-            self._crowd.ask(_allocations, placement, provider.id)
-            for provider in providers
-            if provider.id == provider.root
-        ]
-        told = [self._may('allocations', answer, ()) for answer in answers]
-        return tuple(one for held in told for one in held)
 
     def _cells(self) -> tuple[Cell, ...]:
         return self._databases.cells() if self._databases else ()
@@ -218,7 +206,7 @@ class _Told:
     def _mapped(self, cells: Iterable[Cell]) -> tuple[DiskMapping, ...]:
         """What the cells' own databases say of volumes."""
         answers = {
-            cell.name or cell.uuid: self._crowd.ask(mappings, cell.database)
+            cell.name or cell.uuid: self._ask(mappings, cell.database)
             for cell in cells
         }
         return tuple(
@@ -229,15 +217,7 @@ class _Told:
 
     def _hosts(self, services: Iterable[Service]) -> list[str]:
         """The compute hosts; those of a cell that is down are a gap."""
-        lost = sorted({s.host for s in services if not s.id})
-        if lost:
-            self._gap(
-                f'cell of {", ".join(lost)}',
-                'nova cannot reach its database, so that nothing is known '
-                'about its servers',
-                "bring the cell's database back: nova-manage cell_v2 "
-                'list_cells names it',
-            )
+        self._questions.lost_cells(services)
         return sorted(
             {
                 service.host
@@ -245,28 +225,6 @@ class _Told:
                 if service.id and service.binary == 'nova-compute'
             }
         )
-
-    def _may(self, what: str, answer: 'Future[T]', default: D) -> T | D:
-        try:
-            return answer.result()
-        except errors.AuthFailed:
-            raise
-        except errors.RecoverError as exc:
-            self._gap(what, exc.sentence, exc.way_out)
-            return default
-
-    def _gap(self, what: str, problem: str, way_out: str) -> None:
-        if all(gap.what != what for gap in self._gaps):
-            self._gaps.append(Gap(what, problem, way_out))
-
-
-def _allocations(
-    placement: Placement, provider: str
-) -> tuple[Allocation, ...]:
-    try:
-        return placement.allocations_of(provider)
-    except errors.Gone:
-        return ()
 
 
 def _named(seen: Everything) -> set[str]:

@@ -20,8 +20,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from osc_recover import errors
-from osc_recover.facts import Allocation, Server, Service
-from osc_recover.facts.audit import Gap, Provider, StorageService
+from osc_recover.facts import Server, Service
+from osc_recover.facts.audit import StorageService
 from osc_recover.facts.snapshot import (
     HostState,
     KeptAttachment,
@@ -33,9 +33,9 @@ from osc_recover.gateways.cloud import Cloud
 from osc_recover.gateways.compute import Compute
 from osc_recover.gateways.database import Databases
 from osc_recover.gateways.database.kept import mappings
-from osc_recover.gateways.placement import Placement
 from osc_recover.observe import attached
-from osc_recover.observe.gathering import Future, Gathering, gathering
+from osc_recover.observe.gathering import gathering
+from osc_recover.observe.questions import Questions
 
 T = TypeVar('T')
 D = TypeVar('D')
@@ -71,29 +71,26 @@ def snapshot(
     if databases is None:
         left_out['mappings'] = NO_DATABASE
     with gathering(workers) as crowd:
-        return _Looking(cloud, crowd, databases).all(states, left_out)
+        looking = _Looking(Questions(cloud, crowd), databases)
+        return looking.all(states, left_out)
 
 
 class _Looking:
     """The questions, and what becomes of those without an answer."""
 
     def __init__(
-        self, cloud: Cloud, crowd: Gathering, databases: Databases | None
+        self, questions: Questions, databases: Databases | None
     ) -> None:
-        self._cloud = cloud
-        self._crowd = crowd
+        self._questions = questions
+        self._cloud = questions.cloud
+        self._ask, self._may = questions.ask, questions.may
         self._databases = databases
-        self._gaps: list[Gap] = []
-        self._unseen: list[str] = []
 
     def all(
         self, states: States | None, left_out: Mapping[str, str]
     ) -> Snapshot:
         """Every list, and then what is asked one by one."""
-        cloud, ask = self._cloud, self._crowd.ask
-        # Not side by side with the rest: it brings the token, and every read
-        # of nova needs it.
-        cloud.compute_max()
+        cloud, ask = self._cloud, self._ask
         services = ask(Compute(cloud.compute).services)
         servers = ask(inventory.servers, cloud.compute)
         providers = ask(inventory.providers, cloud.placement)
@@ -124,11 +121,11 @@ class _Looking:
             ),
             mappings=known,
             providers=trees,
-            allocations=self._held(trees),
+            allocations=self._questions.held([one.id for one in trees]),
             storage=stores,
             hosts=self._states(states, services.result(), stores),
-            gaps=tuple(self._gaps),
-            unseen=tuple(self._unseen),
+            gaps=tuple(self._questions.gaps),
+            unseen=tuple(self._questions.unseen),
             unasked=unasked,
             left_out=left_out,
         )
@@ -139,7 +136,7 @@ class _Looking:
         """The volumes of servers, as nova has them; servers it was mute on."""
         api = self._cloud.compute
         asked = {
-            server.id: self._crowd.ask(kept_lists.of_server, api, server.id)
+            server.id: self._ask(kept_lists.of_server, api, server.id)
             for server in servers
             if server.volumes
         }
@@ -158,21 +155,11 @@ class _Looking:
     def _mute(self, mute: Mapping[str, errors.RecoverError]) -> None:
         if mute:
             server, exc = next(iter(mute.items()))
-            self._gap(
+            self._questions.gap(
                 f'volumes of {len(mute)} servers',
                 f'such as {server}: {exc.sentence}',
                 exc.way_out,
             )
-
-    def _held(self, providers: Iterable[Provider]) -> tuple[Allocation, ...]:
-        """What is held of every provider; all of it, or a gap."""
-        placement = Placement(self._cloud.placement)
-        answers = [
-            self._crowd.ask(_allocations, placement, provider.id)
-            for provider in providers
-        ]
-        told = [self._may('allocations', answer, ()) for answer in answers]
-        return tuple(one for held in told for one in held)
 
     def _mappings(self) -> tuple[KeptMapping, ...]:
         """What the cells' own databases have; with one mute, the others'."""
@@ -182,13 +169,13 @@ class _Looking:
         try:
             cells = self._databases.cells()
         except errors.DatabaseError as exc:
-            self._lack('mappings', exc.sentence, exc.way_out)
+            self._questions.lack('mappings', exc.sentence, exc.way_out)
             return ()
         for cell in cells:
             try:
                 found += mappings(cell.name or cell.uuid, cell.database)
             except errors.DatabaseError as exc:
-                self._lack('mappings', exc.sentence, exc.way_out)
+                self._questions.lack('mappings', exc.sentence, exc.way_out)
         return tuple(found)
 
     def _states(
@@ -198,15 +185,7 @@ class _Looking:
         stores: Iterable[StorageService],
     ) -> tuple[HostState, ...]:
         """What hosts tell that compute, or serve volumes."""
-        lost = sorted({s.host for s in services if not s.id})
-        if lost:
-            self._gap(
-                f'cell of {", ".join(lost)}',
-                'nova cannot reach its database, so that nothing is known '
-                'about its servers',
-                "bring the cell's database back: nova-manage cell_v2 "
-                'list_cells names it',
-            )
+        self._questions.lost_cells(services)
         names = {s.host for s in services if s.binary == 'nova-compute'}
         names |= {
             store.host.partition('@')[0]
@@ -216,37 +195,13 @@ class _Looking:
         told = states(sorted(names)) if states else ()
         for host in told:
             if host.problem:
-                self._gap(f'host {host.host}', host.problem, host.way_out)
+                self._questions.gap(
+                    f'host {host.host}', host.problem, host.way_out
+                )
             for part, problem in host.problems.items():
-                self._gap(
+                self._questions.gap(
                     f'{part} of {host.host}',
                     problem,
                     'mend that on the host, then keep another snapshot',
                 )
         return told
-
-    def _may(self, what: str, answer: 'Future[T]', default: D) -> T | D:
-        try:
-            return answer.result()
-        except errors.AuthFailed:
-            raise
-        except errors.RecoverError as exc:
-            self._lack(what, exc.sentence, exc.way_out)
-            return default
-
-    def _lack(self, what: str, problem: str, way_out: str) -> None:
-        if what not in self._unseen:
-            self._unseen.append(what)
-            self._gap(what, problem, way_out)
-
-    def _gap(self, what: str, problem: str, way_out: str) -> None:
-        self._gaps.append(Gap(what, problem, way_out))
-
-
-def _allocations(
-    placement: Placement, provider: str
-) -> tuple[Allocation, ...]:
-    try:
-        return placement.allocations_of(provider)
-    except errors.Gone:
-        return ()
