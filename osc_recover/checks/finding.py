@@ -13,7 +13,7 @@ class Subject:
     """What a finding is about, where that may be anything.
 
     ``since`` is when it was last changed, as its own service says; ``hosts``
-    are those that have to do with it.
+    and ``volumes`` are those that have to do with it.
     """
 
     kind: str  # server, port, volume, attachment, migration, consumer, domain
@@ -21,6 +21,7 @@ class Subject:
     name: str = ''
     hosts: tuple[str, ...] = ()
     since: str = ''
+    volumes: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

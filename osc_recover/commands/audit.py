@@ -59,7 +59,7 @@ class RecoverAudit(carrier.Carrier):
         add(
             '--min-age',
             metavar='<seconds>',
-            type=_seconds,
+            type=seconds,
             default=MIN_AGE,
             help='leave alone what was changed within the last so many '
             f'seconds, as it may still go on (default: {MIN_AGE})',
@@ -102,7 +102,7 @@ class RecoverAudit(carrier.Carrier):
         return list(self.planned_rows(plan))
 
 
-def _seconds(text: str) -> int:
+def seconds(text: str) -> int:
     """A number of seconds, 0 included.
 
     :raises argparse.ArgumentTypeError: for what is none

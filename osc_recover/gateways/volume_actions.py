@@ -34,6 +34,14 @@ class VolumeActions:
         """
         return self._act(volume, 'os-reset_status', {'status': 'available'})
 
+    def use(self, volume: str) -> Reply:
+        """Set the status to in-use, which cinder does for attached ones.
+
+        What its service exports again when it starts are volumes in use
+        alone (cinder/volume/manager.py, _do_init_host).
+        """
+        return self._act(volume, 'os-reset_status', {'status': 'in-use'})
+
     def attachments(self, volume: str) -> tuple[str, ...]:
         """The attachments of a volume, of whatever status."""
         path = '/attachments'

@@ -90,8 +90,10 @@ class SettleVolume:
             server = at_rest(self._compute, name)
             if step.target not in server.volumes:
                 raise moved(f'server {name} has it no more')
-        if args['to'] == 'in-use':
+        if args['to'] == 'in-use' and status == 'detaching':
             reply = self._actions.roll_detaching(step.target)
+        elif args['to'] == 'in-use':
+            reply = self._actions.use(step.target)
         else:
             if self._actions.attachments(step.target):
                 raise moved('it has an attachment')

@@ -41,6 +41,7 @@ from osc_recover.recovery.requests import Requests
 from osc_recover.recovery.runs import RunsOfCloud
 from osc_recover.recovery.services import ServicesOfHosts
 from osc_recover.recovery.snapshots import SnapshotsOfCloud
+from osc_recover.recovery.volumes import VolumesOfCloud
 from osc_recover.runs import Run
 
 T = TypeVar('T')
@@ -131,6 +132,11 @@ class Recovery:
     def attaching(self) -> VolumesOfServers:
         """Volumes that servers are given again."""
         return VolumesOfServers(self.cloud, self.snapshots, self.settings)
+
+    @property
+    def volumes(self) -> VolumesOfCloud:
+        """The volumes of servers, and what is wrong with them."""
+        return VolumesOfCloud(self.audit)
 
     @property
     def domains(self) -> DomainsOfServers:

@@ -42,7 +42,7 @@ class AuditOfCloud:
         :raises errors.UnknownHost: for a name that is no compute host
         :raises errors.ApiError: when nova does not tell
         """
-        findings, seen = self._audited(host, min_age)
+        findings, seen = self.found(host, min_age)
         return Audit(rows(findings, seen.gaps), compared(seen))
 
     def plan(self, request: AuditFix) -> Plan:
@@ -52,13 +52,24 @@ class AuditOfCloud:
         :raises errors.UnknownHost: for a name that is no compute host
         """
         check_codes(request.codes)
-        findings, seen = self._audited(request.host, request.min_age)
+        findings, seen = self.found(request.host, request.min_age)
         return mend(findings, seen.gaps, request)
 
-    def _audited(
+    @property
+    def knows_databases(self) -> bool:
+        """Whether it is said where the databases are."""
+        settings = self._settings
+        return Databases(Sources(settings.database, settings.ssh)).configured
+
+    def found(
         self, host: str, min_age: int
     ) -> tuple[list[Finding], Everything]:
-        """What is inconsistent at two looks, and the last look."""
+        """What is inconsistent at two looks, and the last look.
+
+        :param host: only what has to do with it; '' for everything
+        :raises errors.UnknownHost: for a name that is no compute host
+        :raises errors.ApiError: when nova does not tell
+        """
         if host:
             self._check_host(host)
         seen = self._look()

@@ -57,9 +57,9 @@ def attachment(name='a1', of='v1', to=DB, **more):
     return ListedAttachment(name, of, to, **{'host': 'cmp2', **more})
 
 
-def mapping(attachment):
+def mapping(attachment, **more):
     """What nova's database has of the volume of db."""
-    return DiskMapping(DB, 'v1', attachment, updated_at=LONG_AGO)
+    return DiskMapping(DB, 'v1', attachment, updated_at=LONG_AGO, **more)
 
 
 def row(of=WEB, status='accepted', source='cmp1', **more):

@@ -69,10 +69,16 @@ FIRES = {
     'evacuation-open': {'migrations': (row(status='done', source='cmp2'),)},
     'stale-migration': {'migrations': (row(source='cmp2'),)},
     'rootless': {'servers': (*db(), server('b-id', 'cmp1', image=None))},
+    'mapping-dropped': {
+        'servers': db(volumes=()),
+        'attachments': (),
+        'mappings': (mapping('a1', dropped=True),),
+    },
     'volume-gone': {'servers': web(volumes=('v9',))},
     'attachment-missing': {'attachments': ()},
     'attachment-differs': {'mappings': (mapping('a9'),)},
     'volume-wedged': {'volumes': (volume(status='detaching'),)},
+    'volume-error': {'volumes': (volume(status='error'),)},
     'volume-unknown-host': {'volumes': (volume(host='old@lab#pool'),)},
     'attachment-of-nobody': {
         'attachments': (attachment(), attachment('a2', to=GONE)),
@@ -434,6 +440,14 @@ def test_a_database_tells_what_the_root_was():
     )
     assert one.code == 'rootless'
     assert 'volume v1 was its root' in one.evidence
+
+
+def test_an_attachment_that_nova_has_dropped_is_the_one_left_over():
+    one = finding(
+        attachments=(attachment(), attachment('a2')),
+        mappings=(mapping('a1'), mapping('a2', dropped=True)),
+    )
+    assert 'volume attachment delete a2' in one.way_out
 
 
 def test_a_database_tells_which_attachment_is_left_over():

@@ -31,6 +31,7 @@ FIXES: Mapping[str, str] = {
     'attachment-of-nobody': 'delete it',
     'attachment-reserved': 'delete it',
     'volume-wedged': 'make it in-use or available again',
+    'volume-error': 'make it in-use again',
     'wedged-task': 'take the task away',
 }
 

@@ -91,7 +91,11 @@ def attachment_twice(view: AuditView) -> Iterator[Finding]:
             if len(mine) < 2 or not view.steady(server):
                 continue
             hosts = ', '.join(one.host or one.status for one in mine)
-            known = {m.attachment for m in view.mappings[server.id]}
+            known = {
+                mapping.attachment
+                for mapping in view.mappings[server.id]
+                if not mapping.dropped
+            }
             left = [one.id for one in mine if one.id not in known]
             told = len(left) < len(mine)
             yield found(
@@ -135,7 +139,10 @@ def _unknown(
 
 def _subject(one: ListedAttachment, volume: ListedVolume) -> Subject:
     hosts = (one.host,) if one.host else (volume.host.partition('#')[0],)
-    return Subject('attachment', one.id, volume.name, hosts, volume.updated_at)
+    return Subject(
+        'attachment', one.id, volume.name, hosts, volume.updated_at,
+        (volume.id,),
+    )  # fmt: skip
 
 
 def _delete(one: ListedAttachment, *, gone: bool) -> Remedy:

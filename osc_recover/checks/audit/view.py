@@ -168,10 +168,15 @@ class AuditView:
         return '' if age is None else f'unchanged for {ages.words(age)}'
 
 
-def server_subject(server: Server, *hosts: str) -> Subject:
+def server_subject(
+    server: Server, *hosts: str, volumes: Iterable[str] = ()
+) -> Subject:
     """A server, with its own host and others that have to do with it."""
     places = tuple(dict.fromkeys(h for h in (server.host, *hosts) if h))
-    return Subject('server', server.id, server.name, places, server.updated)
+    return Subject(
+        'server', server.id, server.name, places, server.updated,
+        tuple(volumes),
+    )  # fmt: skip
 
 
 def port_subject(port: ListedPort, server: Server | None = None) -> Subject:
@@ -185,7 +190,10 @@ def port_subject(port: ListedPort, server: Server | None = None) -> Subject:
 def volume_subject(volume: ListedVolume) -> Subject:
     """A volume; its host is that of its backend."""
     hosts = (volume.host.partition('#')[0],) if volume.host else ()
-    return Subject('volume', volume.id, volume.name, hosts, volume.updated_at)
+    return Subject(
+        'volume', volume.id, volume.name, hosts, volume.updated_at,
+        (volume.id,),
+    )  # fmt: skip
 
 
 def _by(items: Iterable[T], key: Callable[[T], str]) -> dict[str, list[T]]:

@@ -5,7 +5,7 @@ The lists tell pairs of server and volume; which of several attachments of a
 pair nova means, they do not.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from osc_recover.checks.audit.view import (
     AuditView,
@@ -15,7 +15,7 @@ from osc_recover.checks.audit.view import (
 from osc_recover.checks.finding import Finding, Remedy, found
 from osc_recover.checks.registry import check
 from osc_recover.facts import Server
-from osc_recover.facts.audit import ListedVolume
+from osc_recover.facts.audit import DiskMapping, ListedVolume
 
 # cinder sets these for a moment while something is attached or detached.
 WEDGED = ('reserved', 'attaching', 'detaching')
@@ -35,15 +35,45 @@ def rootless(view: AuditView) -> Iterator[Finding]:
             and not server.volumes
             and _rests(view, server)
         ):
+            dropped = [m for m in _dropped(view, server) if m.root]
             yield found(
-                server_subject(server),
+                server_subject(server, volumes=[m.volume for m in dropped]),
                 'it boots from a volume, and nova has no volume of it any '
                 'more',
                 'do not delete its volumes, nor start it: its root mapping '
                 'is to be brought back first (openstack volume list '
                 '--all-projects has them, and block_device_mapping of nova '
                 'which they were)',
-                _root(view, server) or view.since('nova', server.updated),
+                _root(dropped) or view.since('nova', server.updated),
+            )
+
+
+@check('mapping-dropped', 'audit')
+def mapping_dropped(view: AuditView) -> Iterator[Finding]:
+    """A reboot has dropped the mapping of a volume, and nobody detached it.
+
+    Which is what nova does from 2023.2 on where cinder has not the attachment
+    (nova/compute/manager.py, _delete_dangling_bdms); its database tells.
+    """
+    for server in view.seen.servers:
+        if not _rests(view, server):
+            continue
+        lost = [
+            m
+            for m in _dropped(view, server)
+            if not m.root and m.volume not in server.volumes
+        ]
+        free = [m for m in lost if not view.users[m.volume]]
+        if free:
+            names = ', '.join(m.volume for m in free)
+            yield found(
+                server_subject(server, volumes=[m.volume for m in free]),
+                f'a reboot has taken volume {names} off it, and nobody had '
+                'detached it',
+                'openstack recover volume attach --file <file>, with a line '
+                f'"{free[0].volume} {server.id}" for each, in the order of '
+                'their devices',
+                f'dropped since {free[0].updated_at}',
             )
 
 
@@ -56,7 +86,7 @@ def volume_gone(view: AuditView) -> Iterator[Finding]:
         lost = [v for v in server.volumes if v not in view.volumes]
         if lost and _rests(view, server):
             yield found(
-                server_subject(server),
+                server_subject(server, volumes=lost),
                 f'cinder does not know its volume {", ".join(lost)}',
                 f'{_REBOOTED}; see whether cinder has lost it (a database '
                 'restored from an old backup?)',
@@ -73,7 +103,7 @@ def attachment_missing(view: AuditView) -> Iterator[Finding]:
         lost = [v for v in server.volumes if _unattached(view, server, v)]
         if lost and _rests(view, server):
             yield found(
-                server_subject(server),
+                server_subject(server, volumes=lost),
                 f'cinder has not attached its volume {", ".join(lost)} to it',
                 f'{_REBOOTED}; attach it anew first: nova-manage '
                 f'volume_attachment refresh {server.id} {lost[0]} <connector>',
@@ -103,7 +133,7 @@ def attachment_differs(view: AuditView) -> Iterator[Finding]:
             young = view.young('cinder', volume.updated_at)
             if theirs and one.attachment not in theirs and not young:
                 yield found(
-                    server_subject(server),
+                    server_subject(server, volumes=[one.volume]),
                     f'nova has attachment {one.attachment} of volume '
                     f'{one.volume}, and cinder has {", ".join(theirs)}',
                     f'{_REBOOTED}; attach it anew first: nova-manage '
@@ -129,6 +159,29 @@ def volume_wedged(view: AuditView) -> Iterator[Finding]:
         yield from _wedged(view, volume)
 
 
+@check('volume-error', 'audit')
+def volume_error(view: AuditView) -> Iterator[Finding]:
+    """cinder-volume could not export it when it started, and gave it up.
+
+    cinder/volume/manager.py, _do_init_host: ensure_export, for what is in use
+    alone.
+    """
+    for volume in view.seen.volumes:
+        users = view.users[volume.id]
+        young = view.young('cinder', volume.updated_at)
+        if volume.status != 'error' or not users or young:
+            continue
+        if any(not view.steady(user) for user in users):
+            continue
+        yield _stuck(
+            view, volume, f'server {_ids(users)} has it: cinder-volume could '
+            'not export it when it started', 'in-use',
+            [user.id for user in users],
+            then='; then start cinder-volume again, once its storage is back, '
+            'so that it is exported, and reboot the server hard',
+        )  # fmt: skip
+
+
 @check('volume-unknown-host', 'audit')
 def volume_unknown_host(view: AuditView) -> Iterator[Finding]:
     """No cinder-volume works for it: nothing can be done with it."""
@@ -151,9 +204,18 @@ def volume_unknown_host(view: AuditView) -> Iterator[Finding]:
         )
 
 
-def _root(view: AuditView, server: Server) -> str:
+def _dropped(view: AuditView, server: Server) -> list[DiskMapping]:
+    """What nova has forgotten of its volumes that cinder has still."""
+    return [
+        mapping
+        for mapping in view.mappings[server.id]
+        if mapping.dropped
+        and (mapping.volume in view.volumes or not view.told('volumes'))
+    ]
+
+
+def _root(dropped: list[DiskMapping]) -> str:
     """What its root was, where nova's database was asked."""
-    dropped = [m for m in view.mappings[server.id] if m.dropped and m.root]
     if not dropped:
         return ''
     since = f' since {dropped[-1].updated_at}'
@@ -208,14 +270,20 @@ def _stuck(
     why: str,
     to: str,
     servers: list[str],
+    then: str = '',
 ) -> Finding:
+    code = 'volume-error' if volume.status == 'error' else 'volume-wedged'
     return found(
         volume_subject(volume),
         f'it is {volume.status}, and {why}',
-        f'openstack recover audit --fix volume-wedged makes it {to} again',
+        f'openstack recover audit --fix {code} makes it {to} again{then}',
         view.since('cinder', volume.updated_at),
         Remedy(
             'volume.settle',
             {'was': volume.status, 'to': to, 'servers': sorted(servers)},
         ),
     )
+
+
+def _ids(servers: Iterable[Server]) -> str:
+    return ', '.join(server.id for server in servers)
