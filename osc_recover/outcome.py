@@ -23,6 +23,7 @@ _WORDS = {
     'attach': (DONE, LEFT),
     'audit': (DONE, LEFT),
     'ownership': (DONE, LEFT),
+    'volume': (DONE, LEFT),
     'ownership-undo': (DONE, LEFT),
     'host-undo': (DONE, LEFT),
 }

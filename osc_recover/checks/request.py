@@ -173,3 +173,18 @@ class VolumeAttach:
 
     wanted: tuple[Wanted, ...]
     workers: int = 32
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class VolumeRepair:
+    """``recover volume repair``: these volumes, or all of these servers.
+
+    All are IDs; ``min_age``: seconds that a record must have been unchanged.
+    ``start``: servers that ran are started again.
+    """
+
+    volumes: tuple[str, ...] = ()
+    servers: tuple[str, ...] = ()
+    min_age: int = 0
+    start: bool = True
+    workers: int = 32

@@ -44,6 +44,12 @@ class ServerRows:
                 return found
         raise errors.RowGone(planned.server, 'block_device_mapping')
 
+    def revive(
+        self, cell: str, planned: BlockDevice, attachment: str, host: str
+    ) -> None:
+        """Bring a dropped mapping back, without a connection yet."""
+        mappings.revive(self._cell(cell), planned, attachment, host)
+
     def renew(
         self, cell: str, planned: BlockDevice, attachment: str, host: str
     ) -> None:

@@ -62,7 +62,9 @@ def by_hand(
         held = [crowd.ask(_holdings, asking.cloud, key) for key in ids]
         ports = [crowd.ask(_ports, asking.cloud, key) for key in ids]
         used = [s.id for s in servers if s.volumes]
-        attached = [crowd.ask(_attachments, asking.cloud, key) for key in used]
+        attached = [
+            crowd.ask(attachments_of, asking.cloud, key) for key in used
+        ]
         return facts.ByHand(
             cells=cells,
             computes=computes,
@@ -71,7 +73,7 @@ def by_hand(
             ports=tuple(one for a in ports for one in a.result()),
             attachments=tuple(one for a in attached for one in a.result()),
             domains=_domains(asking.hosts, destinations),
-            connectors=_connectors(asking, destinations) if used else (),
+            connectors=connectors_of(asking, destinations) if used else (),
             unread=unread,
         )
 
@@ -118,9 +120,10 @@ def _ports(cloud: Cloud, server: str) -> Sequence[facts.BoundPort]:
     return ()
 
 
-def _attachments(
+def attachments_of(
     cloud: Cloud, server: str
 ) -> Sequence[facts.VolumeAttachment]:
+    """Those of a server, without their connections; none when it fails."""
     with _may_fail():
         found = Attachments(cloud.volume).of_server(server)
         # Passwords go no further than they must.
@@ -143,9 +146,10 @@ def _domains(
     return Domains(hosts).list(names) if hosts else ()
 
 
-def _connectors(
+def connectors_of(
     asking: Asking, names: Sequence[str]
 ) -> tuple[facts.Connector, ...]:
+    """How hosts are let in to volumes: as they say, or as cinder kept it."""
     found = Connectors(asking.hosts).of(names) if asking.hosts else ()
     told = {one.host: one for one in found}
     return tuple(
@@ -199,12 +203,14 @@ def moved(
     with gathering(workers) as crowd:
         servers = [crowd.ask(nova_servers.one, nova, key) for key in cells]
         used = sorted({mapping.server for mapping in volumes})
-        attached = [crowd.ask(_attachments, asking.cloud, key) for key in used]
+        attached = [
+            crowd.ask(attachments_of, asking.cloud, key) for key in used
+        ]
         return facts.Moved(
             servers=tuple(found for a in servers for found in a.result()),
             mappings=volumes,
             attachments=tuple(found for a in attached for found in a.result()),
-            connectors=_connectors(asking, sources) if used else (),
+            connectors=connectors_of(asking, sources) if used else (),
             unread=unread,
         )
 

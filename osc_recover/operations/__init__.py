@@ -195,6 +195,27 @@ def of_attaching(cloud: Cloud, grace: float) -> OfRun:
     return OfRun(attach.verbs(cloud, grace), lambda run, host: None)
 
 
+def of_volumes(
+    cloud: Cloud, services: Services, run: str, *, grace: float, timeout: float
+) -> OfRun:
+    """Make the operations of a run that repairs volumes."""
+    assert services.holders is not None
+    verbs = {**audit.verbs(cloud, grace)}
+    verbs['attachment.end'] = verbs.pop('attachment.delete')
+    verbs |= by_hand.verbs(
+        services.compute,
+        services.holders,
+        run,
+        tick=TICK,
+        grace=grace,
+        timeout=timeout,
+    )
+    verbs['server.stop'] = server.Stop(
+        services.compute, tick=TICK, grace=grace, timeout=timeout
+    )
+    return OfRun(verbs, lambda run, host: None)
+
+
 def of_instances(
     compute: Compute, databases: Databases, grace: float
 ) -> OfRun:

@@ -47,6 +47,7 @@ def verbs(
         'server.move': rows.MoveRow(held, grace),
         'server.take-back': rows.TakeBack(held, grace),
         'mapping.point': rows.Point(held, of, grace),
+        'mapping.revive': rows.Revive(held, of, grace),
         'mapping.connect': rows.Connect(held, of, grace),
         'mapping.restore': rows.Restore(held, of, grace),
         'attachment.create': attachment.Create(of, grace),

@@ -49,6 +49,11 @@ class Rows(Protocol):
     ) -> None:
         """Give the attachment that it names its connection."""
 
+    def revive(
+        self, cell: str, planned: BlockDevice, attachment: str, host: str
+    ) -> None:
+        """Bring a dropped mapping back, without a connection yet."""
+
     def restore(
         self,
         cell: str,
@@ -154,6 +159,28 @@ class Point(_OfMapping):
         args = step.args
         with told('naming the new attachment'):
             self._rows.renew(args['cell'], _mapping(step), new.id, args['at'])
+        return Result()
+
+
+class Revive(_OfMapping):
+    """Bring back a mapping that nova has dropped, for the fresh attachment."""
+
+    def in_effect(self, step: Step, lost: bool = False) -> bool:
+        """Whether it is back, and names that attachment."""
+        new = fresh(self._attachments, step)
+        with asked('for its volumes'):
+            try:
+                now = self._rows.mapping(step.args['cell'], _mapping(step))
+            except errors.RowGone:
+                return False
+        return now.attachment == new.id
+
+    def apply(self, step: Step) -> Result:
+        """One transaction, if nova gives the server the volume by no other."""
+        new = fresh(self._attachments, step)
+        args = step.args
+        with told('bringing the mapping back'):
+            self._rows.revive(args['cell'], _mapping(step), new.id, args['at'])
         return Result()
 
 

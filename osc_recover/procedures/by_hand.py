@@ -131,7 +131,7 @@ def volumes(view: View, found: Movable, host: str) -> tuple[BlockDevice, ...]:
     told = view.known.connector(host)
     if told is None or told.problem:
         return ()
-    return tuple(sorted(found.mappings, key=_in_order))
+    return tuple(sorted(found.mappings, key=in_order))
 
 
 def _name(told: str) -> str:
@@ -144,8 +144,8 @@ def _name(told: str) -> str:
     )
 
 
-def _in_order(mapping: BlockDevice) -> tuple[bool, list[Any]]:
-    # vdb before vdaa, and sda2 before sda10.
+def in_order(mapping: BlockDevice) -> tuple[bool, list[Any]]:
+    """A key to sort by: the root first, vdb before vdaa, sda2 before sda10."""
     device = mapping.device or ''
     parts = _NUMBER.split(device)
     return not mapping.is_root, [len(device), *map(_natural, parts)]

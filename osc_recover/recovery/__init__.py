@@ -13,6 +13,7 @@ from osc_recover.checks.request import (
     Request,
     ServiceChange,
     VolumeAttach,
+    VolumeRepair,
 )
 from osc_recover.engine import Watcher
 from osc_recover.evidence import Evidence as Evidence
@@ -27,6 +28,7 @@ from osc_recover.plan import Plan
 from osc_recover.procedures import by_hand_undo
 from osc_recover.procedures import host as host_procedure
 from osc_recover.procedures.attaching import PROCEDURE as ATTACH
+from osc_recover.procedures.volumes import PROCEDURE as VOLUME
 from osc_recover.records import from_data
 from osc_recover.recovery.attaching import VolumesOfServers
 from osc_recover.recovery.audit import AuditOfCloud
@@ -136,7 +138,9 @@ class Recovery:
     @property
     def volumes(self) -> VolumesOfCloud:
         """The volumes of servers, and what is wrong with them."""
-        return VolumesOfCloud(self.audit)
+        return VolumesOfCloud(
+            self.cloud, self.audit, self.databases, self.settings
+        )
 
     @property
     def domains(self) -> DomainsOfServers:
@@ -204,6 +208,8 @@ class Recovery:
             return self.by_hand.anew(plan)
         if plan.procedure == 'instance':
             return self.instances.plan(_request(plan, InstanceChange))
+        if plan.procedure == VOLUME:
+            return self.volumes.plan(_request(plan, VolumeRepair))
         if plan.procedure == ATTACH:
             return self.attaching.plan(_request(plan, VolumeAttach))
         if plan.procedure in ('ownership', 'ownership-undo'):

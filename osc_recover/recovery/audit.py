@@ -55,12 +55,6 @@ class AuditOfCloud:
         findings, seen = self.found(request.host, request.min_age)
         return mend(findings, seen.gaps, request)
 
-    @property
-    def knows_databases(self) -> bool:
-        """Whether it is said where the databases are."""
-        settings = self._settings
-        return Databases(Sources(settings.database, settings.ssh)).configured
-
     def found(
         self, host: str, min_age: int
     ) -> tuple[list[Finding], Everything]:

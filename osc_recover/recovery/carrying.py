@@ -15,7 +15,7 @@ from osc_recover.gateways.database import Databases
 from osc_recover.gateways.fence import FenceAgents
 from osc_recover.gateways.hosts import Hosts
 from osc_recover.journal import Journal
-from osc_recover.procedures import attaching
+from osc_recover.procedures import attaching, volumes
 from osc_recover.recovery.services import ServicesOfHosts
 from osc_recover.runs import Run
 from osc_recover.settings import Settings
@@ -89,6 +89,15 @@ class Carrying:
             return
         if run.plan.procedure == attaching.PROCEDURE:
             yield operations.of_attaching(self._cloud, grace)
+            return
+        if run.plan.procedure == volumes.PROCEDURE:
+            yield operations.of_volumes(
+                self._cloud,
+                operations.Services.of(self._cloud, self._databases),
+                run.id,
+                grace=grace,
+                timeout=self._settings.timeout,
+            )
             return
         if run.plan.procedure in _OF_HOSTS:
             with Hosts(self._settings.ssh) as hosts:

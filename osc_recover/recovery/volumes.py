@@ -1,14 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is wrong with the volumes of servers."""
 
+import contextlib
 import dataclasses
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 from osc_recover import errors
 from osc_recover.checks import volume_rows
 from osc_recover.checks.audit.view import AuditView
+from osc_recover.checks.finding import Finding
+from osc_recover.checks.request import VolumeRepair
+from osc_recover.checks.volume_mending import BY_MAPPING
 from osc_recover.facts.audit import Everything
+from osc_recover.facts.mending import Mending
+from osc_recover.gateways.cloud import Cloud
+from osc_recover.gateways.database import Databases
+from osc_recover.gateways.hosts import Hosts
+from osc_recover.observe.by_hand import Asking
+from osc_recover.observe.mending import mending
+from osc_recover.plan import Plan
+from osc_recover.procedures.volumes import repair
 from osc_recover.recovery.audit import AuditOfCloud
+from osc_recover.settings import Settings, SshSettings
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -35,10 +49,19 @@ class Checked:
 
 
 class VolumesOfCloud:
-    """Looks at volumes as an audit does."""
+    """Looks at volumes as an audit does, and plans to repair them."""
 
-    def __init__(self, audit: AuditOfCloud) -> None:
+    def __init__(
+        self,
+        cloud: Cloud,
+        audit: AuditOfCloud,
+        databases: Databases,
+        settings: Settings,
+    ) -> None:
+        self._cloud = cloud
         self._audit = audit
+        self._databases = databases
+        self._settings = settings
 
     def check(self, min_age: int = 0, **chosen: Sequence[str]) -> Checked:
         """What is wrong with volumes; changes nothing.
@@ -56,7 +79,64 @@ class VolumesOfCloud:
         rows = volume_rows.rows(
             view, findings, _names(view, meant, servers), gaps, servers
         )
-        return Checked(tuple(rows), self._audit.knows_databases)
+        return Checked(tuple(rows), self._databases.configured)
+
+    def request(
+        self, volumes: Sequence[str], servers: Sequence[str], **options: Any
+    ) -> VolumeRepair:
+        """What is to be repaired; names of volumes are found by the plan.
+
+        :raises errors.Refused: when nothing was named
+        """
+        if not volumes and not servers:
+            raise errors.Refused(
+                'no volume and no server was named',
+                'openstack recover volume check lists what is wrong; name '
+                'what is to be repaired, or --server',
+                'nothing-named',
+            )
+        return VolumeRepair(
+            tuple(dict.fromkeys(volumes)),
+            tuple(dict.fromkeys(servers)),
+            workers=self._settings.workers,
+            **options,
+        )
+
+    def plan(self, request: VolumeRepair) -> Plan:
+        """Plan the repair of volumes; changes nothing.
+
+        :raises errors.ApiError: when nova does not tell
+        :raises errors.DatabaseError: when nova's API database does not answer
+        """
+        findings, seen = self._audit.found('', request.min_age)
+        view = AuditView(seen, request.min_age)
+        asked = dataclasses.replace(
+            request, volumes=tuple(_id(view, v) for v in request.volumes)
+        )
+        return repair(findings, self._facts(findings, view), asked)
+
+    def _facts(self, findings: Sequence[Finding], view: AuditView) -> Mending:
+        names = dict.fromkeys(
+            f.about for f in findings if f.code in BY_MAPPING
+        )
+        servers = [view.servers[name] for name in names]
+        holders = {
+            v.id: tuple(a.server for a in view.attachments[v.id] if a.server)
+            for v in view.seen.volumes
+            if not v.multiattach
+        }
+        if not servers or not self._databases.configured:
+            why = '' if self._databases.configured else 'it was not asked'
+            return Mending(holders=holders, why_none=why)
+        ssh = self._settings.ssh
+        with contextlib.ExitStack() as stack:
+            hosts = (
+                stack.enter_context(Hosts(ssh))
+                if ssh != SshSettings()
+                else None
+            )
+            asking = Asking(self._cloud, self._databases, hosts)
+            return mending(asking, servers, holders)
 
 
 def _matters(what: str) -> bool:
@@ -64,7 +144,7 @@ def _matters(what: str) -> bool:
 
 
 def _names(
-    view: AuditView, chosen: Chosen, servers: Collection[str] | None
+    view: AuditView, chosen: Chosen, servers: set[str] | None
 ) -> list[str]:
     if chosen.volumes:
         return [_id(view, name) for name in dict.fromkeys(chosen.volumes)]

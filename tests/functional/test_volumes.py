@@ -43,6 +43,9 @@ class Bed:
     def check(self, *words, clouds=None):
         return lib.recover(clouds or self.whole, 'volume', 'check', *words)
 
+    def repair(self, *words):
+        return lib.recover(self.whole, 'volume', 'repair', *words)
+
     def states(self, *words, clouds=None):
         done = self.check(*words, clouds=clouds)
         assert done.status in (0, 1), done
@@ -135,18 +138,60 @@ def test_an_attachment_of_cinder_alone_dangles_there(bed):
         storage.delete_volume(made.id)
 
 
-def test_the_guides_clean_and_a_reboot_drop_mappings(bed):
-    """The guide's own commands on today's nova; last, as they destroy."""
-    before = bed.states('--server', 'root', '--all')
-    assert before == {bed.disk: 'intact', bed.more: 'intact'}
-    clean = {'status': 'available', 'attach_status': 'detached'}
-    for volume in (bed.disk, bed.more, bed.data):
-        bed.act(volume, **{'os-reset_status': clean})
-    cleaned = bed.states('--server', 'root', '--server', 'web')
-    assert set(cleaned.values()) == {'dangling-nova'}
-    for server in (bed.root, bed.web):
-        bed.cloud.action(server, reboot={'type': 'HARD'})
-        bed.cloud.wait(server, 'ACTIVE')
+def devices(bed, server):
+    path = f'/servers/{server}/os-volume_attachments'
+    found = bed.cloud.call('GET', path, version='2.89')['volumeAttachments']
+    return {one['volumeId']: one for one in found}
+
+
+def clean(bed, *volumes):
+    """What the guide's UPDATEs come to on today's cinder."""
+    wanted = {'status': 'available', 'attach_status': 'detached'}
+    for volume in volumes:
+        bed.act(volume, **{'os-reset_status': wanted})
+
+
+def reboot(bed, server):
+    bed.cloud.action(server, reboot={'type': 'HARD'})
+    bed.cloud.wait(server, 'ACTIVE')
+
+
+def test_before_a_reboot_a_cleaned_volume_is_attached_anew(bed):
+    """A dead attachment in nova's mapping gets a fresh one."""
+    before = devices(bed, bed.root)
+    clean(bed, bed.disk, bed.more)
+    states = bed.states('--server', 'root')
+    assert states == dict.fromkeys((bed.disk, bed.more), 'dangling-nova')
+    dry = bed.repair('--server', 'root', '--dry-run')
+    assert dry.status == 0, dry
+    assert bed.states('--server', 'root') == states
+    done = bed.repair('--server', 'root', '--yes')
+    assert done.status == 0, done
+    [row] = done.rows
+    assert (row['State'], row['Kind']) == ('done', '2 volumes')
+    same(bed, bed.root, before)
+
+
+def same(bed, server, before):
+    """That a server runs with the devices of before, and goes on doing so."""
+    bed.cloud.wait(server, 'ACTIVE')
+    for _ in range(2):
+        after = devices(bed, server)
+        assert {v: one['device'] for v, one in after.items()} == {
+            v: one['device'] for v, one in before.items()
+        }
+        assert set(bed.states(*after).values()) == {'intact'}
+        reboot(bed, server)
+
+
+def test_the_guides_clean_and_a_reboot_drop_mappings_and_repair_brings_back(
+    bed,
+):
+    """A server that boots from a volume, and the guide's own commands."""
+    before = {s: devices(bed, s) for s in (bed.root, bed.web)}
+    clean(bed, bed.disk, bed.more, bed.data)
+    for server in before:
+        reboot(bed, server)
     bed.cloud.until(
         lambda: (
             bed.states('--server', 'root', '--server', 'web')
@@ -154,9 +199,36 @@ def test_the_guides_clean_and_a_reboot_drop_mappings(bed):
         ),
         'all three dropped',
     )
-    done = bed.check('--server', 'root', clouds=bed.plain)
-    [row] = done.rows
+    assert devices(bed, bed.root) == {}
+    [row] = bed.check('--server', 'root', clouds=bed.plain).rows
     assert (row['Volume'], row['Code']) == ('', 'rootless')
+    refused = lib.recover(
+        bed.plain, 'volume', 'repair', '--server', 'root', '--yes'
+    )
+    assert (refused.status, refused.rows[0]['Verdict']) == (3, 'no-database')
+    done = bed.repair('--server', 'root', bed.data, '--yes')
+    assert done.status == 0, done
+    assert {row['Name'] for row in done.rows} == {'root', 'web'}
+    for server, had in before.items():
+        same(bed, server, had)
+
+
+def test_a_stopped_server_stays_stopped(bed):
+    before = devices(bed, bed.root)
+    clean(bed, bed.disk, bed.more)
+    bed.cloud.stop(bed.root)
+    done = bed.repair(bed.disk, bed.more, '--yes')
+    assert done.status == 0, done
+    assert bed.cloud.server(bed.root)['status'] == 'SHUTOFF'
+    bed.cloud.action(bed.root, **{'os-start': None})
+    same(bed, bed.root, before)
+
+
+def test_what_is_intact_needs_no_repair_and_nothing_named_is_refused(bed):
+    done = bed.repair('data', '--yes')
+    assert (done.status, done.rows) == (0, []), done
+    assert 'nothing is wrong' in done.stderr
+    assert bed.repair('--yes').status == 3
 
 
 def test_what_somebody_detached_is_unused(bed):

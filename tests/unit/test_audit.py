@@ -11,7 +11,7 @@ import pytest
 from osc_recover import errors, operations, outcome
 from osc_recover.checks import audit
 from osc_recover.checks.request import AuditFix
-from osc_recover.commands.audit import MIN_AGE, RecoverAudit, _seconds
+from osc_recover.commands.audit import MIN_AGE, RecoverAudit, seconds
 from osc_recover.effects import Control
 from osc_recover.facts import Domain, HostDomains
 from osc_recover.facts.audit import Gap
@@ -568,7 +568,7 @@ def test_nothing_to_mend_among_what_was_seen_is_one(crooked, capsys):
 
 
 @pytest.mark.parametrize('text', ['-1', 'x', '1.5', ''])
-def test_an_age_is_a_number_of_seconds(text):
-    assert _seconds('0') == 0
+def test_an_age_is_a_number_ofseconds(text):
+    assert seconds('0') == 0
     with pytest.raises(argparse.ArgumentTypeError):
-        _seconds(text)
+        seconds(text)

@@ -24,6 +24,26 @@ SELECT instance_uuid AS server, id, volume_id, attachment_id, device_name,
  WHERE deleted = 0 AND volume_id IS NOT NULL AND instance_uuid = %(server)s
  ORDER BY id
 """
+_DROPPED = """
+SELECT instance_uuid AS server, id, volume_id, attachment_id, device_name,
+       boot_index, connection_info
+  FROM block_device_mapping
+ WHERE deleted = id AND volume_id IS NOT NULL AND instance_uuid = %(server)s
+   AND destination_type = 'volume'
+ ORDER BY id
+"""
+_ALIVE = """
+SELECT id, attachment_id FROM block_device_mapping
+ WHERE deleted = 0 AND instance_uuid = %(server)s AND volume_id = %(volume)s
+   FOR UPDATE
+"""
+_REVIVE = """
+UPDATE block_device_mapping SET deleted = 0, deleted_at = NULL,
+       attachment_id = %(new)s, connection_info = NULL,
+       updated_at = UTC_TIMESTAMP()
+ WHERE id = %(id)s AND deleted = id AND instance_uuid = %(server)s
+   AND volume_id = %(volume)s AND attachment_id <=> %(old)s
+"""
 _SERVER = """
 SELECT host, vm_state, task_state FROM instances
  WHERE uuid = %(server)s AND deleted = 0 FOR UPDATE
@@ -48,6 +68,56 @@ def devices(cell: Database, server: str) -> tuple[BlockDevice, ...]:
     """
     rows = cell.read(_READ, {'server': server})
     return tuple(device(row) for row in rows)
+
+
+def dropped(cell: Database, server: str) -> tuple[BlockDevice, ...]:
+    """The volumes that nova has forgotten, the newest row of each.
+
+    Whether somebody detached them the rows do not tell.
+
+    :raises errors.DatabaseError: when the database does not answer
+    """
+    rows = cell.read(_DROPPED, {'server': server})
+    newest = {row['volume_id']: device(row) for row in rows}
+    return tuple(newest.values())
+
+
+def revive(
+    cell: Database, mapping: BlockDevice, attachment: str, host: str
+) -> None:
+    """Bring back a mapping that nova has dropped, for a fresh attachment.
+
+    It has no connection yet (internals 5.5b).
+
+    :param mapping: as it was when it was dropped
+    :param host: where the server must be, stopped
+    :raises errors.RowsDiffer: when something is not so, or the server has
+        the volume by another row
+    :raises errors.RowGone: when the server or the row is gone
+    :raises errors.DatabaseError: as the database says
+    """
+    args = {
+        'id': mapping.id,
+        'server': mapping.server,
+        'volume': mapping.volume,
+        'old': mapping.attachment,
+        'new': attachment,
+    }
+
+    def body(tx: Transaction) -> None:
+        _stopped_on(tx, mapping.server, host)
+        others = tx.rows(_ALIVE, args)
+        if others:
+            raise errors.RowsDiffer(
+                mapping.server,
+                'block_device_mapping',
+                'attachment_id',
+                None,
+                others[0]['attachment_id'],
+            )
+        tx.change(_REVIVE, args)
+
+    cell.transact(body)
 
 
 def renew(
