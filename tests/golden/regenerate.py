@@ -26,9 +26,11 @@ from osc_recover.checks.request import (
     Request,
     Return,
     VolumeAttach,
+    VolumeRepair,
 )
 from osc_recover.facts.attaching import AttachingSeen
 from osc_recover.facts.audit import Everything
+from osc_recover.facts.mending import Mending
 from osc_recover.plan import Plan
 from osc_recover.procedures import by_hand_undo, ownership
 from osc_recover.procedures.attaching import attach
@@ -37,6 +39,7 @@ from osc_recover.procedures.domains import repair_domains
 from osc_recover.procedures.host import recover_host
 from osc_recover.procedures.instances import change_instance
 from osc_recover.procedures.returning import return_host
+from osc_recover.procedures.volumes import repair
 
 PLANS = pathlib.Path(__file__).parent / 'plans'
 Procedure = Callable[[Any, Any], Plan]
@@ -48,6 +51,14 @@ class Domains:
 
     seen: facts.DomainsSeen
     filters: Mapping[str, Mapping[str, facts.NetworkFilter]]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Volumes:
+    """What an audit sees, and what is known of the servers it names."""
+
+    seen: Everything
+    records: Mending
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -95,6 +106,13 @@ PROCEDURES: Mapping[str, tuple[type, type, Procedure]] = {
         ),
     ),
     'return': (facts.Situation, Return, return_host),
+    'volume': (
+        Volumes,
+        VolumeRepair,
+        lambda found, request: repair(
+            audit.findings(found.seen, request.min_age), found.records, request
+        ),
+    ),
 }
 INPUT = ('about', 'facts', 'request')
 
