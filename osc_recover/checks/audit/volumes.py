@@ -40,10 +40,9 @@ def rootless(view: AuditView) -> Iterator[Finding]:
                 server_subject(server, volumes=[m.volume for m in dropped]),
                 'it boots from a volume, and nova has no volume of it any '
                 'more',
-                'do not delete its volumes, nor start it: its root mapping '
-                'is to be brought back first (openstack volume list '
-                '--all-projects has them, and block_device_mapping of nova '
-                'which they were)',
+                'do not delete its volumes, nor start it: openstack recover '
+                f'volume repair --server {server.id} brings its root mapping '
+                'back',
                 _root(dropped) or view.since('nova', server.updated),
             )
 
@@ -70,9 +69,9 @@ def mapping_dropped(view: AuditView) -> Iterator[Finding]:
                 server_subject(server, volumes=[m.volume for m in free]),
                 f'a reboot has taken volume {names} off it, and nobody had '
                 'detached it',
-                'openstack recover volume attach --file <file>, with a line '
-                f'"{free[0].volume} {server.id}" for each, in the order of '
-                'their devices',
+                f'openstack recover volume repair --server {server.id} brings '
+                'it back; where the server may not be stopped: openstack '
+                'recover volume attach',
                 f'dropped since {free[0].updated_at}',
             )
 
@@ -105,8 +104,8 @@ def attachment_missing(view: AuditView) -> Iterator[Finding]:
             yield found(
                 server_subject(server, volumes=lost),
                 f'cinder has not attached its volume {", ".join(lost)} to it',
-                f'{_REBOOTED}; attach it anew first: nova-manage '
-                f'volume_attachment refresh {server.id} {lost[0]} <connector>',
+                f'{_REBOOTED}; attach it anew first: openstack recover volume '
+                f'repair --server {server.id}',
                 '; '.join(_status(view, volume) for volume in lost),
             )
 
@@ -136,9 +135,8 @@ def attachment_differs(view: AuditView) -> Iterator[Finding]:
                     server_subject(server, volumes=[one.volume]),
                     f'nova has attachment {one.attachment} of volume '
                     f'{one.volume}, and cinder has {", ".join(theirs)}',
-                    f'{_REBOOTED}; attach it anew first: nova-manage '
-                    f'volume_attachment refresh {server.id} {one.volume} '
-                    '<connector>',
+                    f'{_REBOOTED}; attach it anew first: openstack recover '
+                    f'volume repair --server {server.id}',
                     _status(view, one.volume),
                 )
 
