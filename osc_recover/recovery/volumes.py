@@ -105,6 +105,7 @@ class VolumesOfCloud:
     def plan(self, request: VolumeRepair) -> Plan:
         """Plan the repair of volumes; changes nothing.
 
+        :raises errors.Refused: for a volume that nobody knows
         :raises errors.ApiError: when nova does not tell
         :raises errors.DatabaseError: when nova's API database does not answer
         """
@@ -113,6 +114,7 @@ class VolumesOfCloud:
         asked = dataclasses.replace(
             request, volumes=tuple(_id(view, v) for v in request.volumes)
         )
+        _check_known(view, findings, asked.volumes)
         return repair(findings, self._facts(findings, view), asked)
 
     def _facts(self, findings: Sequence[Finding], view: AuditView) -> Mending:
@@ -137,6 +139,20 @@ class VolumesOfCloud:
             )
             asking = Asking(self._cloud, self._databases, hosts)
             return mending(asking, servers, holders)
+
+
+def _check_known(
+    view: AuditView, findings: Sequence[Finding], volumes: Sequence[str]
+) -> None:
+    told = {v for f in findings if f.subject for v in f.subject.volumes}
+    unknown = [v for v in volumes if v not in view.volumes and v not in told]
+    if unknown:
+        raise errors.Refused(
+            f'there is no one volume {unknown[0]!r}',
+            'openstack volume list --all-projects names all; give the ID '
+            'where several have the name',
+            'no-volume',
+        )
 
 
 def _matters(what: str) -> bool:

@@ -229,6 +229,9 @@ def test_what_is_intact_needs_no_repair_and_nothing_named_is_refused(bed):
     assert (done.status, done.rows) == (0, []), done
     assert 'nothing is wrong' in done.stderr
     assert bed.repair('--yes').status == 3
+    unknown = bed.repair('nobody', '--yes')
+    assert (unknown.status, len(unknown.rows)) == (3, 1), unknown
+    assert unknown.rows[0]['Verdict'] == 'no-volume'
 
 
 def test_what_somebody_detached_is_unused(bed):
