@@ -5,7 +5,6 @@ Whatever the moment, a resume ends with all of them attached, each asked for
 once, and in the order of their devices.
 """
 
-import itertools
 import json
 
 import pytest
@@ -15,7 +14,6 @@ from osc_recover.checks.request import VolumeAttach
 from osc_recover.effects import Control
 from osc_recover.engine import Engine
 from osc_recover.facts.attaching import Wanted
-from osc_recover.gateways.api import Api
 from osc_recover.observe.attaching import seen
 from osc_recover.procedures.attaching import attach
 from tests.power.world import Fuse, FusedJournal, PowerLoss
@@ -69,44 +67,6 @@ class World(Crooked):
         self.attachments[made] = attachment(made, name, server)
         self.volumes[name]['status'] = 'in-use'
         return Answer(body={'volumeAttachment': {**asked, 'id': name}})
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """A new folder at each call."""
-    numbers = itertools.count()
-
-    def made():
-        new = tmp_path / str(next(numbers))
-        new.mkdir()
-        return new
-
-    return made
-
-
-@pytest.fixture
-def fuse(monkeypatch):
-    """Blows before and after every write to a service and the journal."""
-    holder = [Fuse()]
-
-    def write(self, *args, **how):
-        holder[0]()
-        reply = Api_write(self, *args, **how)
-        holder[0]()
-        return reply
-
-    Api_write = Api.write
-    monkeypatch.setattr(Api, 'write', write)
-    monkeypatch.setattr(
-        FusedJournal, 'fuse', staticmethod(lambda: holder[0]())
-    )
-
-    def changed(new):
-        holder[0] = new
-        return new
-
-    yield changed
-    holder[0] = Fuse()
 
 
 def plan(cloud):

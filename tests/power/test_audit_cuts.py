@@ -4,8 +4,6 @@
 Whatever the moment, a resume ends with all of them mended, each once.
 """
 
-import itertools
-
 import pytest
 
 from osc_recover import operations
@@ -13,52 +11,33 @@ from osc_recover.checks import audit
 from osc_recover.checks.request import AuditFix
 from osc_recover.effects import Control
 from osc_recover.engine import Engine
-from osc_recover.gateways.api import Api
 from osc_recover.observe.audit import everything
 from osc_recover.procedures.audit import mend
 from tests.power.world import Fuse, FusedJournal, PowerLoss
 from tests.unit import crooked_cloud
-from tests.unit.crooked_cloud import Crooked
+from tests.unit.crooked_cloud import (
+    DB,
+    Crooked,
+    attachment,
+    uuid,
+    volume,
+)
+
+LOST = uuid(209)  # its storage was away when cinder-volume started
+
+
+class Worse(Crooked):
+    """With a volume in use that cinder-volume could not export."""
+
+    def __init__(self):
+        super().__init__()
+        self.volumes[LOST] = volume(LOST, 'lost', 'error')
+        self.attachments[uuid(210)] = attachment(uuid(210), LOST, DB)
+        listed = self.servers[DB]['os-extended-volumes:volumes_attached']
+        listed.append({'id': LOST})
+
 
 REQUEST = AuditFix(tuple(audit.FIXES), workers=2)
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """A new folder at each call."""
-    numbers = itertools.count()
-
-    def made():
-        new = tmp_path / str(next(numbers))
-        new.mkdir()
-        return new
-
-    return made
-
-
-@pytest.fixture
-def fuse(monkeypatch):
-    """Blows before and after every write to a service and the journal."""
-    holder = [Fuse()]
-
-    def write(self, *args, **how):
-        holder[0]()
-        reply = Api_write(self, *args, **how)
-        holder[0]()
-        return reply
-
-    Api_write = Api.write
-    monkeypatch.setattr(Api, 'write', write)
-    monkeypatch.setattr(
-        FusedJournal, 'fuse', staticmethod(lambda: holder[0]())
-    )
-
-    def changed(new):
-        holder[0] = new
-        return new
-
-    yield changed
-    holder[0] = Fuse()
 
 
 def plan(cloud):
@@ -89,7 +68,7 @@ def check(crooked, cloud, about=''):
 
 
 def test_everything_is_mended_and_a_second_time_nothing_is(folder, fuse):
-    crooked = Crooked()
+    crooked = Worse()
     with crooked_cloud.cloud(crooked) as (_, cloud):
         made = plan(cloud)
         assert {v.code for v in made.verdicts} == set(audit.FIXES) - {
@@ -105,13 +84,13 @@ def test_everything_is_mended_and_a_second_time_nothing_is(folder, fuse):
 
 
 def test_a_tool_that_is_killed_finishes_wherever_that_was(folder, fuse):
-    with crooked_cloud.cloud(Crooked()) as (_, cloud):
+    with crooked_cloud.cloud(Worse()) as (_, cloud):
         made = plan(cloud)
         whole = fuse(Fuse())
         assert start(cloud, folder(), made)
     assert whole.count > 40
     for cut in range(1, whole.count + 1):
-        crooked, where = Crooked(), folder()
+        crooked, where = Worse(), folder()
         with crooked_cloud.cloud(crooked) as (_, cloud):
             fuse(Fuse(cut))
             with pytest.raises(PowerLoss):
