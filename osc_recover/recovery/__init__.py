@@ -123,7 +123,9 @@ class Recovery:
     @property
     def audit(self) -> AuditOfCloud:
         """What the services and hosts contradict each other in."""
-        return AuditOfCloud(self.cloud, self.settings, self.runs)
+        return AuditOfCloud(
+            self.cloud, self.databases, self.settings, self.runs
+        )
 
     @property
     def snapshots(self) -> SnapshotsOfCloud:

@@ -12,7 +12,6 @@ from osc_recover.facts.audit import Everything
 from osc_recover.gateways.cloud import Cloud
 from osc_recover.gateways.compute import Compute
 from osc_recover.gateways.database import Databases
-from osc_recover.gateways.database.sources import Sources
 from osc_recover.gateways.domains import Domains
 from osc_recover.gateways.hosts import Hosts
 from osc_recover.markers import run_in
@@ -28,9 +27,14 @@ class AuditOfCloud:
     """Looks for what is inconsistent, and plans to mend it."""
 
     def __init__(
-        self, cloud: Cloud, settings: Settings, runs: RunsOfCloud
+        self,
+        cloud: Cloud,
+        databases: Databases,
+        settings: Settings,
+        runs: RunsOfCloud,
     ) -> None:
         self._cloud = cloud
+        self._databases = databases
         self._settings = settings
         self._runs = runs
 
@@ -86,13 +90,9 @@ class AuditOfCloud:
         }
 
     def _look(self) -> Everything:
-        settings = self._settings
-        databases = Databases(Sources(settings.database, settings.ssh))
-        try:
-            known = databases if databases.configured else None
-            return everything(self._cloud, self._domains, known)
-        finally:
-            databases.close()
+        databases = self._databases
+        known = databases if databases.configured else None
+        return everything(self._cloud, self._domains, known)
 
     def _domains(self, hosts: Sequence[str]) -> tuple[HostDomains, ...]:
         """What hosts tell of their domains, where it is said how to ask."""

@@ -16,6 +16,8 @@ from osc_recover.effects import Control
 from osc_recover.facts import Domain, HostDomains
 from osc_recover.facts.audit import Gap
 from osc_recover.gateways import inventory
+from osc_recover.gateways.database import Databases
+from osc_recover.gateways.database.sources import Sources
 from osc_recover.journal import Journal
 from osc_recover.observe.audit import everything
 from osc_recover.plan import Plan
@@ -245,7 +247,9 @@ def audit_of(cloud, journal=None):
         assert journal, 'nothing was to be asked of the journal'
         return journal
 
-    return AuditOfCloud(cloud, Settings(), RunsOfCloud(cloud, opened))
+    known = Settings()
+    databases = Databases(Sources(known.database, known.ssh))
+    return AuditOfCloud(cloud, databases, known, RunsOfCloud(cloud, opened))
 
 
 def plan(cloud, *codes, host=''):
