@@ -4,9 +4,9 @@
 import dataclasses
 from collections.abc import Iterator
 
-from osc_recover.checks.domains import SERIOUS, of_server
+from osc_recover.checks.domains import SERIOUS, findings, seen_at
 from osc_recover.checks.finding import Finding
-from osc_recover.facts import Domain, DomainsSeen, HostLook, Server
+from osc_recover.facts import DomainsSeen, HostLook, Server
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -32,21 +32,29 @@ def rows(seen: DomainsSeen) -> list[Row]:
     One row a server where nothing is wrong, and one a host that could not be
     asked.
     """
-    found = [row for server in seen.servers for row in _of(server, seen)]
-    found += [_stranger(domain) for domain in seen.strangers]
-    found += [_unknown(look) for look in seen.looks if look.problem]
-    return sorted(found, key=_rank)
+    told: dict[str, list[Finding]] = {}
+    for finding in findings(seen):
+        told.setdefault(finding.about, []).append(finding)
+    known = [
+        row
+        for server in seen.servers
+        for row in _of(server, seen, told.pop(server.id, []))
+    ]
+    known += [_stranger(f, seen) for found in told.values() for f in found]
+    known += [_unknown(look) for look in seen.looks if look.problem]
+    return sorted(known, key=_rank)
 
 
 def _rank(row: Row) -> int:
     return SERIOUS.index(row.state) if row.state in SERIOUS else len(SERIOUS)
 
 
-def _of(server: Server, seen: DomainsSeen) -> Iterator[Row]:
-    found = of_server(server, seen)
+def _of(
+    server: Server, seen: DomainsSeen, found: list[Finding]
+) -> Iterator[Row]:
     wrong = [finding for finding in found if finding.weight != 'note']
     for finding in wrong:
-        yield _row(server, seen, finding.about, finding.code, [finding])
+        yield _row(server, seen, seen_at(finding), finding.code, [finding])
     if not wrong:
         yield _row(server, seen, server.host, 'ok', found)
 
@@ -72,14 +80,20 @@ def _row(
     )
 
 
-def _stranger(domain: Domain) -> Row:
+def _stranger(finding: Finding, seen: DomainsSeen) -> Row:
+    uuid, host = finding.about, seen_at(finding)
+    look = seen.look(host)
+    domain = look.domain(uuid) if look else None
     return Row(
-        domain.uuid, '', domain.host, domain.name, domain.state, 'stranger',
-        'nova knows no such server',
-        'it may be of another cloud, or of nobody: see virsh dumpxml '
-        f'{domain.uuid}; what nobody needs is ended with virsh destroy and '
-        'forgotten with virsh undefine',
-    )  # fmt: skip
+        uuid,
+        '',
+        host,
+        domain.name if domain else '',
+        domain.state if domain else '',
+        finding.code,
+        finding.text,
+        finding.way_out,
+    )
 
 
 def _unknown(look: HostLook) -> Row:

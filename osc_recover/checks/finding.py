@@ -13,7 +13,8 @@ class Subject:
     """What a finding is about, where that may be anything.
 
     ``since`` is when it was last changed, as its own service says; ``hosts``
-    and ``volumes`` are those that have to do with it.
+    and ``volumes`` are those that have to do with it; ``at`` is the host where
+    it was seen.
     """
 
     kind: str  # server, port, volume, attachment, migration, consumer, domain
@@ -22,6 +23,7 @@ class Subject:
     hosts: tuple[str, ...] = ()
     since: str = ''
     volumes: tuple[str, ...] = ()
+    at: str = ''
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -98,9 +100,10 @@ def found(
     way_out: str,
     evidence: str = '',
     remedy: Remedy | None = None,
+    weight: Weight = 'warn',
 ) -> Finding:
-    """A finding of an audit."""
+    """A finding of an audit, or of what is a view of it."""
     return Finding(
-        '', subject.id, what, evidence, way_out, 'warn',
+        '', subject.id, what, evidence, way_out, weight,
         subject=subject, remedy=remedy,
     )  # fmt: skip

@@ -13,6 +13,9 @@ by-hand        as server, of moves in the database
 fleet-by-hand  as fleet, of moves in the database
 return  a host that returns; its request is a Return, and there is no view
 audit   everything: its view is of the whole cloud, and there is no request
+domain  as audit, of some servers and of what libvirt has of them
+
+A check of several scopes is one judgement that several commands show.
 
 The order of registration is the order of the findings, and so decides which
 of several refusals gives a server its code.
@@ -33,9 +36,12 @@ Scope = Literal[
     'fleet-by-hand',
     'return',
     'audit',
+    'domain',
 ]
 Found = Finding | Iterable[Finding] | None
 F = TypeVar('F', bound=Callable[..., Found])
+
+_SERVER: tuple[Scope, ...] = ('server',)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -58,13 +64,17 @@ class Check:
 REGISTRY: dict[tuple[Scope, str], Check] = {}
 
 
-def check(code: str, scope: Scope = 'server') -> Callable[[F], F]:
-    """Register a function as the check of that code and scope."""
+def check(code: str, *scopes: Scope) -> Callable[[F], F]:
+    """Register a function as the check of that code.
+
+    :param scopes: one, or several; none for server
+    """
 
     def register(function: F) -> F:
-        if (scope, code) in REGISTRY:
-            raise ValueError(f'two checks of {scope} are called {code}')
-        REGISTRY[scope, code] = Check(code, scope, function)
+        for scope in scopes or _SERVER:
+            if (scope, code) in REGISTRY:
+                raise ValueError(f'two checks of {scope} are called {code}')
+            REGISTRY[scope, code] = Check(code, scope, function)
         return function
 
     return register

@@ -15,7 +15,7 @@ from osc_recover.facts.cloud import (
     Server,
     Service,
 )
-from osc_recover.facts.domains import HostDomains
+from osc_recover.facts.domains import HostDomains, HostLook
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -114,7 +114,8 @@ class Everything:
     as soft-deleted ones; ``deleted`` are those of the gone that have an
     attachment and of which nova remembers actions.  ``now`` maps nova,
     neutron and cinder to the newest time that it told; ages are measured
-    against it.  ``unseen`` are the kinds of facts that could not be asked, so
+    against it.  ``looks`` are of hosts that were asked for more than their
+    domains.  ``unseen`` are the kinds of facts that could not be asked, so
     that nothing is concluded from their absence.
     """
 
@@ -132,6 +133,7 @@ class Everything:
     attachments: tuple[ListedAttachment, ...] = ()
     storage: tuple[StorageService, ...] = ()
     domains: tuple[HostDomains, ...] = ()
+    looks: tuple[HostLook, ...] = ()
     mappings: tuple[DiskMapping, ...] = ()
     now: Mapping[str, str] = dataclasses.field(default_factory=dict)
     gaps: tuple[Gap, ...] = ()

@@ -9,6 +9,7 @@ from osc_recover.checks.finding import Finding
 from osc_recover.checks.request import DomainRepair
 from osc_recover.facts import (
     Console,
+    Domain,
     DomainsSeen,
     HostLook,
     NetworkFilter,
@@ -46,11 +47,18 @@ def steps(
         yield from _filter_steps(server, look, known, request)
         yield from _define_steps(server, look, request, findings)
     if _has(request, 'stale'):
-        for domain in checks.stale(server, seen):
-            yield Step(
-                f'forget:{server.id}:{domain.host}', 'domain.forget',
-                server.id, {'host': domain.host, 'domain': domain.name},
-            )  # fmt: skip
+        for host in checks.left_on(findings):
+            look = seen.look(host)
+            domain = look.domain(server.id) if look else None
+            if domain is not None:
+                yield _forget(server, domain)
+
+
+def _forget(server: Server, domain: Domain) -> Step:
+    return Step(
+        f'forget:{server.id}:{domain.host}', 'domain.forget', server.id,
+        {'host': domain.host, 'domain': domain.name},
+    )  # fmt: skip
 
 
 def filters(

@@ -86,6 +86,23 @@ def domains(*found, hosts=('cmp1', 'cmp2')):
     )
 
 
+def look(kept=None, problem='', **more):
+    """The first host, and the domain of web on it, read in full."""
+    own = facts.Setting('10.0.0.11', ('10.0.0.11',), '/etc/nova/nova.conf', 7)
+    console = facts.Console('vnc', ('10.0.0.11',))
+    detail = facts.DomainDetail(
+        kept=kept or facts.Definition((console,)), problem=problem
+    )
+    settings = {'vnc.server_listen': own,
+                'vnc.server_proxyclient_address': own}  # fmt: skip
+    given = {
+        'addresses': ('127.0.0.1', '10.0.0.11'),
+        **more,
+        'settings': {**settings, **more.get('settings', {})},
+    }
+    return (facts.HostLook('cmp1', (domain(),), {WEB: detail}, **given),)
+
+
 def everything(**more):
     """The cloud, with some of its facts changed."""
     usual = Everything(

@@ -25,6 +25,7 @@ from tests.unit.audit_facts import (
     finding,
     found,
     held,
+    look,
     mapping,
     port,
     refused,
@@ -52,6 +53,9 @@ def test_a_cloud_that_is_well_has_no_findings():
     assert found(domains=domains(domain(), domain(DB, 'cmp2'))) == []
 
 
+# An address that the first host has not.
+WRONG = facts.Setting('10.0.0.12', ('10.0.0.12',), '/etc/nova/nova.conf', 8)
+
 # Each of these makes a finding of that code in a cloud that is well.
 FIRES = {
     'two-places': {
@@ -60,11 +64,24 @@ FIRES = {
     'runs-elsewhere': {
         'domains': domains(domain(host='cmp2'), domain(DB, 'cmp2'))
     },
+    'stale': {
+        'domains': domains(
+            domain(), domain(host='cmp2', state='shut off'), domain(DB, 'cmp2')
+        )
+    },
     'stranger': {
         'domains': domains(domain(), domain(DB, 'cmp2'), domain(GONE)),
         'gone': (GONE,),
     },
     'not-running': {'domains': domains(domain(DB, 'cmp2'))},
+    'name-taken': {
+        'servers': web(instance_name='instance-0000002a'),
+        'domains': domains(domain('x-id'), domain(DB, 'cmp2')),
+    },
+    'undefined': {
+        'servers': web(vm_state='stopped', power_state=4),
+        'domains': domains(domain(DB, 'cmp2')),
+    },
     'evacuated-back': {'migrations': (row(),)},
     'evacuation-open': {'migrations': (row(status='done', source='cmp2'),)},
     'stale-migration': {'migrations': (row(source='cmp2'),)},
@@ -107,6 +124,21 @@ FIRES = {
         'allocations': (*everything().allocations, held(GONE, 'cmp2')),
         'gone': (GONE,),
     },
+    'bad-xml': {'looks': look(problem='it has a document type')},
+    'no-conf': {'looks': look(settings_problem='line 3 is odd')},
+    'dhcp-server': {
+        'looks': look(facts.Definition(dhcp_servers=('10.0.0.12',)))
+    },
+    'filter-missing': {'looks': look(facts.Definition(filters=('clean',)))},
+    'listen': {
+        'looks': look(
+            facts.Definition((facts.Console('vnc', ('10.0.0.99',)),))
+        )
+    },
+    'conf-listen': {'looks': look(settings={'vnc.server_listen': WRONG})},
+    'conf-client': {
+        'looks': look(settings={'vnc.server_proxyclient_address': WRONG})
+    },
 }
 
 
@@ -120,7 +152,7 @@ def test_a_check_fires_and_says_what_and_the_way_out(code):
     mine = [finding for finding in told if finding.code == code]
     assert len(mine) == 1
     assert mine[0].what
-    assert mine[0].what[0].islower()
+    assert mine[0].what[0].islower() or mine[0].what[0] == '['
     assert not mine[0].text.endswith('.')
     assert mine[0].way_out
     assert mine[0].subject.id == mine[0].about
@@ -662,19 +694,30 @@ def test_a_guest_elsewhere_is_said_where_its_own_host_is_silent():
         )
     )
     assert [f.code for f in told] == ['runs-elsewhere']
-    assert 'which was not asked' in told[0].what
+    assert 'which could not be asked' in told[0].what
 
 
-def test_a_stopped_domain_elsewhere_is_no_finding_here():
+def test_a_stopped_domain_elsewhere_is_left_over_unless_it_is_resized():
     left = domain(host='cmp2', state='shut off')
-    assert found(domains=domains(domain(), left, domain(DB, 'cmp2'))) == []
+    both = domains(domain(), left, domain(DB, 'cmp2'))
+    assert found(domains=both) == [('stale', WEB)]
+    assert found(servers=web(vm_state='resized'), domains=both) == []
+
+
+def test_what_only_a_domain_check_says_is_no_finding_of_an_audit():
+    elsewhere = facts.Definition((facts.Console('vnc', ('127.0.0.1',)),))
+    assert found(looks=look(elsewhere)) == []
+    assert found(servers=web(task_state='rebooting', updated=JUST_NOW)) == []
 
 
 def test_a_server_that_runs_nowhere_is_said():
     told = found(domains=domains(domain(DB, 'cmp2')))
     assert told == [('not-running', WEB)]
     stopped = web(vm_state='stopped', power_state=4)
-    assert found(servers=stopped, domains=domains(domain(DB, 'cmp2'))) == []
+    told = found(servers=stopped, domains=domains(domain(DB, 'cmp2')))
+    assert told == [('undefined', WEB)]
+    shelved = web(vm_state='shelved_offloaded', power_state=4)
+    assert found(servers=shelved, domains=domains(domain(DB, 'cmp2'))) == []
 
 
 def test_a_domain_that_nova_does_not_know_is_said():

@@ -50,7 +50,7 @@ def test_a_domain_that_is_where_and_as_it_should_be_is_ok():
 def test_a_guest_that_runs_in_two_places_stops_everything():
     [finding] = found(look('a', domain()), look('b', domain('b')))
     assert (finding.code, finding.weight) == ('two-places', 'refuse')
-    assert finding.about == 'b'
+    assert (finding.about, domains.seen_at(finding)) == (S1, 'b')
     assert 'both may write to its disks' in finding.what
     assert f'virsh destroy {NAME}' in finding.way_out
 
@@ -59,7 +59,8 @@ def test_a_guest_that_runs_in_two_places_stops_everything():
 def test_a_guest_that_was_left_running_elsewhere_is_found(state):
     looks = look('a', domain('a', 'shut off')), look('b', domain('b', state))
     [finding] = found(*looks)
-    assert (finding.code, finding.about) == ('runs-elsewhere', 'b')
+    assert finding.code == 'runs-elsewhere'
+    assert domains.seen_at(finding) == 'b'
     assert state in finding.evidence
 
 
@@ -75,6 +76,7 @@ def test_a_domain_that_is_left_elsewhere_is_stale():
     looks = look('a', domain()), look('b', domain('b', 'shut off'))
     [finding] = found(*looks)
     assert (finding.code, finding.weight) == ('stale', 'warn')
+    assert domains.left_on([finding]) == ['b']
     assert f'domain repair {S1}' in finding.way_out
 
 
@@ -82,7 +84,7 @@ def test_the_source_of_a_resize_is_no_stale_domain():
     looks = look('a', domain()), look('b', domain('b', 'shut off'))
     assert codes(*looks, vm_state='resized') == ['resized']
     facts = seen(*looks, vm_state='resized')
-    assert domains.stale(facts.servers[0], facts) == []
+    assert domains.left_on([*domains.findings(facts)]) == []
     assert [row.state for row in rows(facts)] == ['ok']
 
 

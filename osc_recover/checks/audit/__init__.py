@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is inconsistent between nova, placement, neutron, cinder and hosts.
 
-Importing the package registers every check, the most serious first.
+Importing the package registers every check, the most serious first.  Other
+commands are views of the same checks: each runs those of its scope.
 """
 
 import dataclasses
@@ -14,12 +15,15 @@ from osc_recover.facts.audit import Everything
 
 # isort: off
 from osc_recover.checks.audit import guests as guests
+from osc_recover.checks.audit import homes as homes
 from osc_recover.checks.audit import migrations as migrations
 from osc_recover.checks.audit import volumes as volumes
 from osc_recover.checks.audit import attachments as attachments
 from osc_recover.checks.audit import servers as servers
 from osc_recover.checks.audit import ports as ports
 from osc_recover.checks.audit import allocations as allocations
+from osc_recover.checks.audit import settings as settings
+from osc_recover.checks.audit import consoles as consoles
 # isort: on
 
 # What --fix mends, and what it does.

@@ -3,7 +3,7 @@
 
 from collections.abc import Iterator
 
-from osc_recover.checks.audit.view import AuditView, server_subject
+from osc_recover.checks.audit.view import UNKNOWN, AuditView, server_subject
 from osc_recover.checks.finding import Finding, Subject, found
 from osc_recover.checks.registry import check
 from osc_recover.facts import Domain, Server
@@ -11,49 +11,94 @@ from osc_recover.facts import Domain, Server
 RUNNING = 1  # nova/compute/power_state.py
 
 
-@check('two-places', 'audit')
+@check('under-way', 'domain')
+def under_way(view: AuditView) -> Iterator[Finding]:
+    """Of such a server nothing else is said."""
+    for server in view.seen.servers:
+        if goes_on(view, server):
+            yield found(
+                server_subject(server, at=server.host),
+                f'nova is at it ({server.task_state or server.vm_state}): its '
+                'domain may come and go',
+                f'wait until openstack server show {server.id} has no task '
+                'state, then check again',
+                weight='refuse',
+            )
+
+
+@check('two-places', 'audit', 'domain')
 def two_places(view: AuditView) -> Iterator[Finding]:
     """Two guests that write to one disk destroy it."""
     for server, domain in _elsewhere(view):
         if domain.runs and _home_runs(view, server):
             yield found(
-                server_subject(server, domain.host),
+                server_subject(server, at=domain.host),
                 f'its guest runs on {domain.host} and on {server.host}: both '
                 'may write to its disks',
                 _end(server, domain),
-                f'{domain.name} is {domain.state} on {domain.host}',
+                _is(domain, server),
+                weight='refuse',
             )
 
 
-@check('runs-elsewhere', 'audit')
+@check('runs-elsewhere', 'audit', 'domain')
 def runs_elsewhere(view: AuditView) -> Iterator[Finding]:
     """A guest that was left on a host that had failed."""
     for server, domain in _elsewhere(view):
         if domain.runs and not _home_runs(view, server):
-            place = server.host or 'no host'
-            silent = not view.answered(server.host) and server.host
             yield found(
-                server_subject(server, domain.host),
-                f'its guest runs on {domain.host}, and nova has it on {place}'
-                + (', which was not asked' if silent else ''),
+                server_subject(server, at=domain.host),
+                f'its guest runs on {domain.host}, and nova has it on '
+                f'{server.host or "no host"}' + _silent(view, server.host),
                 _end(server, domain),
-                f'{domain.name} is {domain.state} on {domain.host}',
+                _is(domain, server),
+                weight='refuse',
             )
 
 
-@check('stranger', 'audit')
+@check('stale', 'audit', 'domain')
+def stale(view: AuditView) -> Iterator[Finding]:
+    """A domain that was left when its server was moved, and does not run."""
+    for server, domain in _elsewhere(view):
+        if not domain.runs and server.vm_state != 'resized':
+            yield found(
+                server_subject(server, at=domain.host),
+                f'it is defined on {domain.host}, too, where it does not live',
+                f'openstack recover domain repair {server.id}',
+                _is(domain, server),
+            )
+
+
+@check('resized', 'domain')
+def resized(view: AuditView) -> Iterator[Finding]:
+    """nova goes back to it, or removes it."""
+    for server, domain in _elsewhere(view):
+        if not domain.runs and server.vm_state == 'resized':
+            yield found(
+                server_subject(server, at=domain.host),
+                f'its domain is kept on {domain.host} until the resize is '
+                'confirmed',
+                f'openstack server resize confirm (or revert) {server.id}',
+                weight='note',
+            )
+
+
+@check('stranger', 'audit', 'domain')
 def stranger(view: AuditView) -> Iterator[Finding]:
     """A domain of a server that nova does not know."""
     for uuid in sorted(view.gone & view.domains.keys()):
         for domain in view.domains[uuid]:
             yield found(
-                Subject('domain', uuid, domain.name, (domain.host,)),
+                Subject(
+                    'domain', uuid, domain.name, (domain.host,),
+                    at=domain.host,
+                ),
                 f'it is {domain.state} on {domain.host}, and nova knows no '
                 'such server',
                 'it may be of another cloud, or of nobody: see virsh dumpxml '
                 f'{uuid}; nova-compute ends by itself, within half an hour, '
                 'what was deleted while its host was away',
-            )
+            )  # fmt: skip
 
 
 @check('not-running', 'audit')
@@ -79,11 +124,19 @@ def not_running(view: AuditView) -> Iterator[Finding]:
             )
 
 
+def goes_on(view: AuditView, server: Server) -> bool:
+    """Whether nova is at a server, so that its domains come and go."""
+    return bool(
+        server.task_state
+        or server.vm_state == 'building'
+        or server.status == UNKNOWN
+        or view.moving(server)
+    )
+
+
 def _elsewhere(view: AuditView) -> Iterator[tuple[Server, Domain]]:
     for server in view.seen.servers:
-        if server.task_state or server.status == 'UNKNOWN':
-            continue
-        if view.moving(server) or server.vm_state in ('resized', 'building'):
+        if goes_on(view, server):
             continue
         for domain in view.domains[server.id]:
             if domain.host != server.host:
@@ -91,9 +144,21 @@ def _elsewhere(view: AuditView) -> Iterator[tuple[Server, Domain]]:
 
 
 def _home_runs(view: AuditView, server: Server) -> bool:
-    return any(
-        domain.runs and domain.host == server.host
-        for domain in view.domains[server.id]
+    mine = view.at_home(server)
+    return mine is not None and mine.runs
+
+
+def _silent(view: AuditView, host: str) -> str:
+    if not host or view.answered(host):
+        return ''
+    asked = host in view.told_by
+    return ', which could not be asked' if asked else ', which was not asked'
+
+
+def _is(domain: Domain, server: Server) -> str:
+    return (
+        f'{domain.name} is {domain.state} on {domain.host}; nova has it on '
+        f'{server.host or "no host"}'
     )
 
 

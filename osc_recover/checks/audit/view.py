@@ -11,6 +11,8 @@ from osc_recover.checks.finding import Subject
 from osc_recover.facts import (
     Allocation,
     Domain,
+    HostDomains,
+    HostLook,
     Migration,
     Server,
     Service,
@@ -95,8 +97,14 @@ class AuditView:
     @functools.cached_property
     def domains(self) -> Mapping[str, list[Domain]]:
         """The domains of all hosts that answered, by server."""
-        every = (d for host in self.seen.domains for d in host.domains)
+        every = (d for host in self.told_by.values() for d in host.domains)
         return _by(every, lambda domain: domain.uuid)
+
+    @functools.cached_property
+    def told_by(self) -> Mapping[str, HostDomains | HostLook]:
+        """What each host that was asked has told, or why it did not."""
+        asked = {host.host: host for host in self.seen.domains}
+        return {**asked, **{look.host: look for look in self.seen.looks}}
 
     @functools.cached_property
     def disputed(self) -> frozenset[str]:
@@ -127,9 +135,13 @@ class AuditView:
 
     def answered(self, host: str) -> bool:
         """Whether a host was asked for its domains, and told."""
-        return any(
-            one.host == host and not one.problem for one in self.seen.domains
-        )
+        told = self.told_by.get(host)
+        return told is not None and not told.problem
+
+    def at_home(self, server: Server) -> Domain | None:
+        """Its domain on the host where nova has it."""
+        mine = self.domains[server.id]
+        return next((d for d in mine if d.host == server.host), None)
 
     # Is it at rest?
 
@@ -169,13 +181,13 @@ class AuditView:
 
 
 def server_subject(
-    server: Server, *hosts: str, volumes: Iterable[str] = ()
+    server: Server, *hosts: str, at: str = '', volumes: Iterable[str] = ()
 ) -> Subject:
     """A server, with its own host and others that have to do with it."""
-    places = tuple(dict.fromkeys(h for h in (server.host, *hosts) if h))
+    places = tuple(dict.fromkeys(h for h in (server.host, *hosts, at) if h))
     return Subject(
         'server', server.id, server.name, places, server.updated,
-        tuple(volumes),
+        tuple(volumes), at,
     )  # fmt: skip
 
 
