@@ -1,11 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What database, API and libvirt think is on a host, side by side.  Pure."""
+"""What database, API and libvirt think is on a host, side by side.  Pure.
+
+What is wrong with it is judged by the checks of an audit.
+"""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from osc_recover.checks.instance_states import OFF, power_word
+from osc_recover.checks import registry
+from osc_recover.checks.audit.databases import server_of, states
+from osc_recover.checks.audit.view import AuditView
+from osc_recover.checks.finding import Finding
 from osc_recover.facts import Domain, HostSeen, Placed, Server
+from osc_recover.facts.audit import Everything
 
 OK, UNKNOWN = 'ok', 'unknown'
 
@@ -44,7 +51,50 @@ class _Trio:
 
 def rows(seen: HostSeen) -> list[Row]:
     """One row a server of any of the three; then those who did not answer."""
-    return [*map(_row, _trios(seen)), *_gaps(seen)]
+    told: dict[str, list[Finding]] = {}
+    for finding in findings(seen):
+        told.setdefault(finding.about, []).append(finding)
+    return [
+        *(_row(trio, told.get(trio.uuid, ())) for trio in _trios(seen)),
+        *_gaps(seen),
+    ]
+
+
+def findings(seen: HostSeen) -> Iterator[Finding]:
+    """What there is to say of what was seen on the host."""
+    view = AuditView(_everything(seen), min_age=0)
+    for check in registry.of('instances'):
+        for finding in check.findings(view):
+            subject = finding.subject
+            if subject and subject.at in ('', seen.host):
+                yield finding
+
+
+def _everything(seen: HostSeen) -> Everything:
+    """The same facts as those of an audit."""
+    servers = seen.servers or ()
+    placed = (*seen.placed, *seen.elsewhere)
+    listed = {server.id for server in servers}
+    rows_ = [row for row in placed if not row.deleted]
+    known = listed | {row.uuid for row in rows_}
+    unseen = [
+        *(['servers'] if seen.servers is None else []),
+        *(['cells'] if seen.gaps else []),
+    ]
+    doing = {row.uuid: row.task_state for row in rows_ if row.task_state}
+    return Everything(
+        servers=tuple(
+            dataclasses.replace(s, task_state=doing.get(s.id, s.task_state))
+            for s in servers
+        ),
+        known=tuple(server_of(r) for r in rows_ if r.uuid not in listed),
+        # A cell that did not answer may have them.
+        gone=() if seen.gaps else tuple(sorted({*_domains(seen)} - known)),
+        placed=placed,
+        domains=(*([seen.domains] if seen.domains else []), *seen.beside),
+        unseen=tuple(unseen),
+        host=seen.host,
+    )
 
 
 def further(seen: HostSeen) -> list[str]:
@@ -71,8 +121,8 @@ def _domains(seen: HostSeen) -> dict[str, Domain]:
     return {domain.uuid: domain for domain in found}
 
 
-def _row(trio: _Trio) -> Row:
-    state, reason, way_out = _judged(trio)
+def _row(trio: _Trio, found: Sequence[Finding]) -> Row:
+    state, reason, way_out = _state(trio, found)
     row, server, domain = trio.row, trio.server, trio.domain
     placed = row or trio.other
     name = (placed and placed.name) or (server and server.name) or ''
@@ -81,8 +131,8 @@ def _row(trio: _Trio) -> Row:
         name,
         trio.seen.host,
         placed.cell if placed else '',
-        _of_row(row) if row else ('?' if trio.seen.gaps else None),
-        _of_server(server) if server else _unless(trio.seen.servers is None),
+        states(row) if row else ('?' if trio.seen.gaps else None),
+        states(server) if server else _unless(trio.seen.servers is None),
         domain.state if domain else _unless(not _is_told(trio.seen)),
         state,
         reason,
@@ -98,114 +148,22 @@ def _is_told(seen: HostSeen) -> bool:
     return seen.domains is not None and not seen.domains.problem
 
 
-def _of_row(row: Placed) -> str:
-    return _states(row.vm_state, row.task_state, row.power_state)
-
-
-def _of_server(server: Server) -> str:
-    return _states(server.vm_state, server.task_state, server.power_state)
-
-
-def _states(vm: str, task: str | None, power: int | None) -> str:
-    parts = (vm or 'no vm_state', task or '', power_word(power))
-    return ', '.join(part for part in parts if part)
-
-
-_Judged = tuple[str, str, str]
-
-
-def _judged(trio: _Trio) -> _Judged:
-    if trio.row is None:
-        return _not_placed(trio)
-    if trio.seen.servers is not None and trio.server is None:
-        return _not_listed(trio.uuid)
-    # nova is at work on it, so that the three differ for a while.
-    if trio.row.task_state:
-        return OK, f'nova is at it: {trio.row.task_state}', ''
-    if trio.server and _of_server(trio.server) != _of_row(trio.row):
+def _state(trio: _Trio, found: Sequence[Finding]) -> tuple[str, str, str]:
+    """The most serious that there is to say, or why nothing is."""
+    placed = trio.row or trio.other
+    if placed is None and trio.seen.gaps:
         return (
-            'states-differ',
-            'the API has other states than the database: it changed just '
-            'now, or the API asks another database',
+            UNKNOWN,
+            'a cell that did not answer may have it',
             f'openstack recover instance show --long {trio.uuid}',
         )
-    return _guest(trio, trio.row)
-
-
-def _not_listed(uuid: str) -> _Judged:
-    return (
-        'not-in-api',
-        'the database has it on this host, and the API does not',
-        f'openstack recover instance show --long {uuid}',
-    )
-
-
-def _not_placed(trio: _Trio) -> _Judged:
-    show = f'openstack recover instance show --long {trio.uuid}'
-    other, domain = trio.other, trio.domain
-    if domain is None:
-        code = UNKNOWN if trio.seen.gaps else 'not-in-database'
-        where = f'; it has it on {other.host}' if other else ''
-        return (
-            code,
-            f'the API has it on this host, and no cell that answered{where}',
-            show,
-        )
-    if other is None:
-        if trio.seen.gaps:
-            return UNKNOWN, 'a cell that did not answer may have it', show
-        return (
-            'stranger',
-            'libvirt has it, and no enabled cell knows it',
-            'it may be of another cloud, or archived: see virsh dumpxml '
-            f'{trio.uuid} on {trio.seen.host}',
-        )
-    return _elsewhere(trio, other, domain)
-
-
-def _elsewhere(trio: _Trio, other: Placed, domain: Domain) -> _Judged:
-    check = f'openstack recover domain check {trio.uuid}'
-    where = 'deleted' if other.deleted else f'on {other.host or "no host"}'
-    if domain.runs:
-        return (
-            'runs-here',
-            f'its guest runs here, and the database has it {where}: two '
-            'guests that write to one disk destroy it',
-            check,
-        )
-    return (
-        'left-here',
-        f'libvirt has it defined here, and the database has it {where}',
-        check,
-    )
-
-
-def _guest(trio: _Trio, row: Placed) -> _Judged:
-    if not _is_told(trio.seen):
-        return OK, '', ''
-    domain, on = trio.domain, row.power_state not in (*OFF, None)
-    if row.vm_state == 'active' and (domain is None or not domain.runs):
-        what = 'does not run' if domain else 'is not defined'
-        return (
-            'guest-off',
-            f'it is to be active, and its guest {what} here',
-            f'openstack server reboot --hard {trio.uuid}',
-        )
-    if row.vm_state == 'stopped' and domain and domain.runs:
-        return (
-            'guest-on',
-            'it is to be stopped, and its guest runs: nova-compute, when it '
-            'runs, ends the guest within ten minutes',
-            f'openstack recover instance set {trio.uuid} --vm-state active '
-            'keeps it running',
-        )
-    if on and domain and not domain.runs:
-        return (
-            'states-differ',
-            f'the database has {power_word(row.power_state)}, libvirt '
-            f'{domain.state}',
-            f'openstack recover instance set {trio.uuid} --power-state 4',
-        )
+    wrong = [finding for finding in found if finding.weight != 'note']
+    if wrong:
+        return wrong[0].code, wrong[0].text, wrong[0].way_out
+    if found:
+        return OK, found[0].text, found[0].way_out
+    if placed and placed.task_state:
+        return OK, f'nova is at it: {placed.task_state}', ''
     return OK, '', ''
 
 

@@ -13,7 +13,8 @@ by-hand        as server, of moves in the database
 fleet-by-hand  as fleet, of moves in the database
 return  a host that returns; its request is a Return, and there is no view
 audit   everything: its view is of the whole cloud, and there is no request
-domain  as audit, of some servers and of what libvirt has of them
+domain     as audit, of some servers and of what libvirt has of them
+instances  as audit, of what databases, API and libvirt have on one host
 
 A check of several scopes is one judgement that several commands show.
 
@@ -37,6 +38,7 @@ Scope = Literal[
     'return',
     'audit',
     'domain',
+    'instances',
 ]
 Found = Finding | Iterable[Finding] | None
 F = TypeVar('F', bound=Callable[..., Found])

@@ -16,6 +16,7 @@ from osc_recover.facts.cloud import (
     Service,
 )
 from osc_recover.facts.domains import HostDomains, HostLook
+from osc_recover.facts.instances import Placed
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -115,7 +116,9 @@ class Everything:
     attachment and of which nova remembers actions.  ``now`` maps nova,
     neutron and cinder to the newest time that it told; ages are measured
     against it.  ``looks`` are of hosts that were asked for more than their
-    domains.  ``unseen`` are the kinds of facts that could not be asked, so
+    domains; ``placed`` are rows of nova's databases, where only some hosts
+    are looked at.  ``host`` is the only one whose servers were listed, ''
+    for all.  ``unseen`` are the kinds of facts that could not be asked, so
     that nothing is concluded from their absence.
     """
 
@@ -134,7 +137,9 @@ class Everything:
     storage: tuple[StorageService, ...] = ()
     domains: tuple[HostDomains, ...] = ()
     looks: tuple[HostLook, ...] = ()
+    placed: tuple[Placed, ...] = ()
     mappings: tuple[DiskMapping, ...] = ()
     now: Mapping[str, str] = dataclasses.field(default_factory=dict)
     gaps: tuple[Gap, ...] = ()
     unseen: tuple[str, ...] = ()
+    host: str = ''

@@ -165,7 +165,8 @@ class HostSeen:
     ``placed`` are the rows of every cell with this host; ``elsewhere`` those
     of further servers that API or libvirt name.  ``servers`` and ``domains``
     are None where nobody was asked.  ``gaps`` are the cells that did not
-    answer, and ``silent`` is nova's API, where that did not.
+    answer, and ``silent`` is nova's API, where that did not.  ``beside`` are
+    the domains of further hosts that were asked.
     """
 
     host: str
@@ -175,6 +176,7 @@ class HostSeen:
     domains: HostDomains | None = None
     gaps: tuple[CellGap, ...] = ()
     silent: CellGap | None = None
+    beside: tuple[HostDomains, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

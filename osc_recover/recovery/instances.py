@@ -75,7 +75,10 @@ class InstancesOfCells:
             seen = observe.host_seen(
                 self._cloud, self._databases, host, told.get(host)
             )
-            yield from instance_hosts.rows(seen)
+            beside = tuple(d for d in told.values() if d.host != host)
+            yield from instance_hosts.rows(
+                dataclasses.replace(seen, beside=beside)
+            )
 
     @property
     def asks_hosts(self) -> bool:

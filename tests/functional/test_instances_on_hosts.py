@@ -60,17 +60,17 @@ def listed(clouds):
 
 def test_all_three_are_side_by_side(clouds, server):
     uuid, name = server['id'], server['OS-EXT-SRV-ATTR:instance_name']
-    assert listed(clouds) == (1, [(ONE, None, 'guest-off')])
+    assert listed(clouds) == (1, [(ONE, None, 'not-running')])
     define(ONE, uuid, name)
     assert listed(clouds) == (0, [(ONE, 'running', 'ok')])
     define(TWO, uuid, name)
     assert listed(clouds) == (
         1,
-        [(ONE, 'running', 'ok'), (TWO, 'running', 'runs-here')],
+        [(ONE, 'running', 'ok'), (TWO, 'running', 'two-places')],
     )
     virsh(TWO, 'destroy', uuid)
     status, told = listed(clouds)
-    assert (status, told[1]) == (1, (TWO, 'shut off', 'left-here'))
+    assert (status, told[1]) == (1, (TWO, 'shut off', 'stale'))
 
 
 def test_a_guest_that_libvirt_has_running_is_not_made_stopped(clouds, server):

@@ -74,6 +74,10 @@ FIRES = {
         'gone': (GONE,),
     },
     'not-running': {'domains': domains(domain(DB, 'cmp2'))},
+    'guest-on': {
+        'servers': web(vm_state='stopped', power_state=4),
+        'domains': domains(domain(), domain(DB, 'cmp2')),
+    },
     'name-taken': {
         'servers': web(instance_name='instance-0000002a'),
         'domains': domains(domain('x-id'), domain(DB, 'cmp2')),

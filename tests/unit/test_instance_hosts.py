@@ -63,15 +63,15 @@ STOPPED = dataclasses.replace(ROW, vm_state='stopped', power_state=4)
         (seen(placed=(), domains=(), elsewhere=(ELSEWHERE,)),
          'not-in-database', 'on cmp2'),
         (seen(placed=(), servers=(), elsewhere=(ELSEWHERE,)),
-         'runs-here', 'on cmp2'),
+         'runs-elsewhere', 'on cmp2'),
         (seen(placed=(), servers=(), elsewhere=(ELSEWHERE,), domains=(OFF,)),
-         'left-here', 'on cmp2'),
+         'stale', 'on cmp2'),
         (seen(placed=(), servers=(),
               elsewhere=(dataclasses.replace(ROW, deleted=True),)),
-         'runs-here', 'deleted'),
-        (seen(placed=(), servers=()), 'stranger', 'no enabled cell'),
-        (seen(domains=(OFF,)), 'guest-off', 'does not run'),
-        (seen(domains=()), 'guest-off', 'is not defined'),
+         'stranger', 'no such server'),
+        (seen(placed=(), servers=()), 'stranger', 'no such server'),
+        (seen(domains=(OFF,)), 'not-running', 'no guest of it'),
+        (seen(domains=()), 'not-running', 'no guest of it'),
         (seen(placed=(STOPPED,), servers=None), 'guest-on', 'ends the guest'),
         (seen(placed=(STOPPED,), domains=()), 'states-differ', 'just'),
         (seen(placed=(dataclasses.replace(ROW, vm_state='error'),),
@@ -84,6 +84,31 @@ def test_what_disagrees_is_one_row_with_a_way_out(found, state, told):
     assert row.state == state
     assert told in row.reason
     assert row.way_out
+
+
+def test_a_guest_that_another_host_has_as_well_is_in_two_places():
+    home = HostDomains('cmp2', (dataclasses.replace(DOMAIN, host='cmp2'),))
+    left = {'placed': (), 'servers': (), 'elsewhere': (ELSEWHERE,)}
+    [row] = rows(seen(**left, beside=(home,)))
+    assert (row.host, row.state) == ('cmp1', 'two-places')
+    assert 'both may write' in row.reason
+    [own] = rows(seen(beside=(home,)))
+    assert own.state == 'ok'
+
+
+def test_a_guest_that_is_moved_may_be_on_both_hosts():
+    moving = dataclasses.replace(ELSEWHERE, task_state='migrating')
+    [row] = rows(seen(placed=(), servers=(), elsewhere=(moving,)))
+    assert (row.state, row.reason) == ('ok', 'nova is at it: migrating')
+
+
+def test_the_source_of_a_resize_is_only_noted():
+    kept = dataclasses.replace(ELSEWHERE, vm_state='resized')
+    [row] = rows(
+        seen(placed=(), servers=(), elsewhere=(kept,), domains=(OFF,))
+    )
+    assert row.state == 'ok'
+    assert 'until the resize is confirmed' in row.reason
 
 
 def test_while_nova_is_at_work_they_may_differ():

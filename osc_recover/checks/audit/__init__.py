@@ -14,6 +14,7 @@ from osc_recover.checks.finding import Finding
 from osc_recover.facts.audit import Everything
 
 # isort: off
+from osc_recover.checks.audit import databases as databases
 from osc_recover.checks.audit import guests as guests
 from osc_recover.checks.audit import homes as homes
 from osc_recover.checks.audit import migrations as migrations

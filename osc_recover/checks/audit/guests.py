@@ -26,7 +26,7 @@ def under_way(view: AuditView) -> Iterator[Finding]:
             )
 
 
-@check('two-places', 'audit', 'domain')
+@check('two-places', 'audit', 'domain', 'instances')
 def two_places(view: AuditView) -> Iterator[Finding]:
     """Two guests that write to one disk destroy it."""
     for server, domain in _elsewhere(view):
@@ -41,7 +41,7 @@ def two_places(view: AuditView) -> Iterator[Finding]:
             )
 
 
-@check('runs-elsewhere', 'audit', 'domain')
+@check('runs-elsewhere', 'audit', 'domain', 'instances')
 def runs_elsewhere(view: AuditView) -> Iterator[Finding]:
     """A guest that was left on a host that had failed."""
     for server, domain in _elsewhere(view):
@@ -56,7 +56,7 @@ def runs_elsewhere(view: AuditView) -> Iterator[Finding]:
             )
 
 
-@check('stale', 'audit', 'domain')
+@check('stale', 'audit', 'domain', 'instances')
 def stale(view: AuditView) -> Iterator[Finding]:
     """A domain that was left when its server was moved, and does not run."""
     for server, domain in _elsewhere(view):
@@ -69,7 +69,7 @@ def stale(view: AuditView) -> Iterator[Finding]:
             )
 
 
-@check('resized', 'domain')
+@check('resized', 'domain', 'instances')
 def resized(view: AuditView) -> Iterator[Finding]:
     """nova goes back to it, or removes it."""
     for server, domain in _elsewhere(view):
@@ -83,7 +83,7 @@ def resized(view: AuditView) -> Iterator[Finding]:
             )
 
 
-@check('stranger', 'audit', 'domain')
+@check('stranger', 'audit', 'domain', 'instances')
 def stranger(view: AuditView) -> Iterator[Finding]:
     """A domain of a server that nova does not know."""
     for uuid in sorted(view.gone & view.domains.keys()):
@@ -101,27 +101,55 @@ def stranger(view: AuditView) -> Iterator[Finding]:
             )  # fmt: skip
 
 
-@check('not-running', 'audit')
+@check('not-running', 'audit', 'instances')
 def not_running(view: AuditView) -> Iterator[Finding]:
     """nova stops such a server at its next look at power states.
 
     nova/compute/manager.py, _sync_power_states: every ten minutes; who ran
     is not known any more after that.
     """
-    for server in view.seen.servers:
-        if server.vm_state != 'active' or not view.steady(server):
-            continue
+    for server in _answered(view):
         # One that runs elsewhere must not be started here.
         runs = any(d.runs for d in view.domains[server.id])
-        told = view.answered(server.host) and server.host not in view.ironic
-        if told and not runs and server.power_state == RUNNING:
+        if server.vm_state == 'active' and not runs:
+            says = (
+                'nova says that it runs'
+                if server.power_state == RUNNING
+                else 'it is to be active'
+            )
             yield found(
-                server_subject(server),
-                f'nova says that it runs, and no guest of it does on '
-                f'{server.host}',
+                server_subject(server, at=server.host),
+                f'{says}, and no guest of it does on {server.host}',
                 f'openstack server reboot --hard {server.id} starts it',
                 view.since('nova', server.updated),
             )
+
+
+@check('guest-on', 'audit', 'instances')
+def guest_on(view: AuditView) -> Iterator[Finding]:
+    """nova-compute cuts the power of such a guest.
+
+    nova/compute/manager.py, _sync_instance_power_state.
+    """
+    for server in _answered(view):
+        if server.vm_state == 'stopped' and _home_runs(view, server):
+            yield found(
+                server_subject(server, at=server.host),
+                'it is to be stopped, and its guest runs: nova-compute, when '
+                'it runs, ends the guest within ten minutes',
+                f'openstack recover instance set {server.id} --vm-state '
+                'active keeps it running',
+                view.since('nova', server.updated),
+            )
+
+
+def _answered(view: AuditView) -> Iterator[Server]:
+    """Servers at rest whose hosts have told of their domains."""
+    for server in view.all_servers:
+        if server.host in view.ironic or not view.answered(server.host):
+            continue
+        if view.steady(server):
+            yield server
 
 
 def goes_on(view: AuditView, server: Server) -> bool:
@@ -135,7 +163,7 @@ def goes_on(view: AuditView, server: Server) -> bool:
 
 
 def _elsewhere(view: AuditView) -> Iterator[tuple[Server, Domain]]:
-    for server in view.seen.servers:
+    for server in view.all_servers:
         if goes_on(view, server):
             continue
         for domain in view.domains[server.id]:

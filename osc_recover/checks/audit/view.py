@@ -14,6 +14,7 @@ from osc_recover.facts import (
     HostDomains,
     HostLook,
     Migration,
+    Placed,
     Server,
     Service,
 )
@@ -128,6 +129,16 @@ class AuditView:
     def _is_at(self, name: str, host: str) -> bool:
         server = self.servers.get(name)
         return server is not None and server.host == host
+
+    @functools.cached_property
+    def all_servers(self) -> tuple[Server, ...]:
+        """Every server that nova knows, in its list or not."""
+        return *self.seen.servers, *self.seen.known
+
+    @functools.cached_property
+    def placed(self) -> Mapping[str, Placed]:
+        """The rows of nova's databases, of servers that are not deleted."""
+        return {row.uuid: row for row in self.seen.placed if not row.deleted}
 
     def told(self, *kinds: str) -> bool:
         """Whether all of these were seen, so that a lack is a lack."""
