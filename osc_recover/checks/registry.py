@@ -15,6 +15,8 @@ return  a host that returns; its request is a Return, and there is no view
 audit   everything: its view is of the whole cloud, and there is no request
 domain     as audit, of some servers and of what libvirt has of them
 instances  as audit, of what databases, API and libvirt have on one host
+instance   as audit, of one server
+row        the whole row of one server, and what others say of it
 
 A check of several scopes is one judgement that several commands show.
 
@@ -39,6 +41,8 @@ Scope = Literal[
     'audit',
     'domain',
     'instances',
+    'instance',
+    'row',
 ]
 Found = Finding | Iterable[Finding] | None
 F = TypeVar('F', bound=Callable[..., Found])

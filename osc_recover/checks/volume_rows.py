@@ -31,7 +31,9 @@ VERDICTS: Mapping[str, str] = {
     'attachment-reserved': IN_CINDER,
     'attachment-unknown': IN_CINDER,
     'attachment-twice': IN_CINDER,
+    'attachment-elsewhere': STALE,
     'volume-wedged': WEDGED,
+    'volume-status': WEDGED,
 }
 # Never touched: cinder is at it, or its data is of unknown worth.
 _ALONE = {

@@ -147,8 +147,9 @@ def test_long_tells_what_disagrees(clouds, clean, servers):
             args=[OTHER, server])  # fmt: skip
     told = {row['State']: row for row in done.rows}
     assert done.status == 1
-    assert told['port-elsewhere']['Value'] == f'binding:host_id {OTHER}'
-    assert f'on {OTHER}, not on {HOST}' in told['volume-elsewhere']['Reason']
+    assert f'it is bound to {OTHER}' in told['port-elsewhere']['Reason']
+    reason = told['attachment-elsewhere']['Reason']
+    assert f'on {OTHER}, not on {HOST}' in reason
 
 
 # What may be typed, and what may be wrong

@@ -315,7 +315,7 @@ def test_an_unknown_host_is_refused(crooked):
 
 @pytest.mark.parametrize(
     'code, why',
-    [('stale-migration', 'not-fixable'), ('stale', 'unknown-code')],
+    [('stale-migration', 'not-fixable'), ('staleness', 'unknown-code')],
 )
 def test_other_codes_are_refused(crooked, code, why):
     with (

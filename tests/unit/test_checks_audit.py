@@ -100,6 +100,7 @@ FIRES = {
     'attachment-differs': {'mappings': (mapping('a9'),)},
     'volume-wedged': {'volumes': (volume(status='detaching'),)},
     'volume-error': {'volumes': (volume(status='error'),)},
+    'volume-status': {'volumes': (volume(status='available'),)},
     'volume-unknown-host': {'volumes': (volume(host='old@lab#pool'),)},
     'attachment-of-nobody': {
         'attachments': (attachment(), attachment('a2', to=GONE)),
@@ -115,7 +116,10 @@ FIRES = {
         'attachments': (attachment(), attachment('a2', to=WEB))
     },
     'attachment-twice': {'attachments': (attachment(), attachment('a2'))},
+    'attachment-elsewhere': {'attachments': (attachment(host='cmp1'),)},
     'unknown-host': {'services': (service('cmp2'),)},
+    'no-host': {'servers': web(host=''), 'allocations': (held(DB, 'cmp2'),)},
+    'states-disagree': {'servers': web(power_state=4)},
     'wedged-task': {'servers': web(task_state='deleting')},
     'port-elsewhere': {'ports': (port(host='cmp2'),)},
     'port-unbound': {'ports': (port(vif_type='unbound'),)},
@@ -124,6 +128,7 @@ FIRES = {
         'allocations': (*everything().allocations, held(WEB, 'cmp2'))
     },
     'missing-allocation': {'allocations': (held(DB, 'cmp2'),)},
+    'allocation-left': {'servers': web(host='', vm_state='shelved_offloaded')},
     'orphan-allocation': {
         'allocations': (*everything().allocations, held(GONE, 'cmp2')),
         'gone': (GONE,),

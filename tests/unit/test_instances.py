@@ -5,7 +5,7 @@ import dataclasses
 
 import pytest
 
-from osc_recover.checks import instance_rows
+from osc_recover.checks import instance_rows, registry
 from osc_recover.checks.instances import OTHERS, of_instance
 from osc_recover.commands.instance import Value
 from osc_recover.facts import (
@@ -92,24 +92,34 @@ def migration(**values):
          'api', 'api-differs', 'something else'),
         (seen(server=dataclasses.replace(SERVER, status='UNKNOWN')),
          'api', 'api-differs', 'another database'),
+        (seen({'host': None}, server=None, unasked={'api': ('', '')},
+              allocations=()),
+         'row', 'no-host', 'on no host'),
         (seen(allocations=()),
-         'placement', 'allocation-missing', 'nothing of'),
+         'placement', 'missing-allocation', 'no room on cmp1'),
         (seen(allocations=(HERE, THERE)),
-         'placement', 'allocation-double', 'where it is not'),
-        (seen(allocations=(HERE, THERE), migrations=(migration(),)),
-         'placement', 'allocation-double', 'evacuated off cmp0'),
+         'placement', 'double-allocation', 'on cmp2.example.org'),
+        (seen({'host': None, 'vm_state': 'shelved_offloaded'}, server=None,
+              unasked={'api': ('', '')}),
+         'placement', 'allocation-left', 'on no host'),
         (seen(ports=(dataclasses.replace(PORT, host='cmp2'),)),
-         'neutron', 'port-elsewhere', 'port-1'),
+         'neutron', 'port-elsewhere', 'bound to cmp2'),
         (seen(ports=(dataclasses.replace(PORT, vif_type='binding_failed'),)),
-         'neutron', 'port-unbound', 'port-1'),
+         'neutron', 'port-unbound', 'binding_failed'),
         (seen(volumes=()), 'cinder', 'volume-gone', 'volume v1'),
         (seen(volumes=(Volume('v1', status='available'),)),
-         'cinder', 'volume-detached', '/dev/vda'),
+         'cinder', 'attachment-missing', 'volume v1'),
+        (seen(devices=(dataclasses.replace(DISK, attachment='a9'),)),
+         'cinder', 'attachment-differs', 'attachment a9'),
         (seen(volumes=(dataclasses.replace(VOLUME, status='error'),)),
-         'cinder', 'volume-status', 'error'),
+         'cinder', 'volume-error', 'error'),
+        (seen(volumes=(dataclasses.replace(VOLUME, status='detaching'),)),
+         'cinder', 'volume-wedged', 'detaching'),
+        (seen(volumes=(dataclasses.replace(VOLUME, status='available'),)),
+         'cinder', 'volume-status', 'available'),
         (seen(volumes=(Volume('v1', attachments=(
             Attachment('a1', 'v1', UUID, 'cmp2'),)),)),
-         'cinder', 'volume-elsewhere', 'on cmp2, not on cmp1'),
+         'cinder', 'attachment-elsewhere', 'on cmp2, not on cmp1'),
     ],
 )  # fmt: skip
 def test_what_disagrees_is_found_once_with_a_way_out(found, about, code, told):
@@ -127,6 +137,40 @@ def test_differences_to_the_api_name_both_sides():
     )
 
 
+def test_room_on_the_source_of_an_evacuation_is_noted_and_meant():
+    moved = seen(
+        allocations=(HERE, THERE),
+        migrations=(migration(source='cmp2.example.org'),),
+    )
+    [finding] = of_instance(moved)
+    assert (finding.code, finding.weight) == ('held-until-return', 'note')
+    told = [r for r in instance_rows.of_others(moved) if r.value]
+    [row] = told
+    assert (row.field, row.state) == ('placement', 'ok')
+    assert 'recover return cmp2.example.org' in row.way_out
+
+
+def test_of_a_server_that_nova_is_at_others_are_not_judged():
+    busy = seen({'task_state': 'rebuilding'}, allocations=(), volumes=(),
+                unasked={'api': ('', '')})  # fmt: skip
+    assert codes(busy) == [('row', 'under-way')]
+
+
+def test_a_provider_that_is_gone_holds_nothing():
+    lost = seen(providers={'p2': 'cmp2.example.org'}, allocations=())
+    assert codes(lost) == [('placement', 'missing-allocation')]
+
+
+def test_every_check_of_one_server_has_its_case():
+    [cases] = [
+        mark.args[1]
+        for mark in test_what_disagrees_is_found_once_with_a_way_out.pytestmark
+    ]
+    known = {code for _, _, code, _ in cases}
+    known |= {'held-until-return', 'orphan-allocation'}
+    assert known == {c.code for c in registry.of('row', 'instance')}
+
+
 def test_a_shared_disk_is_no_second_host():
     shared = Allocation(UUID, 'nfs', {'DISK_GB': 1})
     assert codes(seen(allocations=(HERE, shared))) == []
@@ -134,7 +178,7 @@ def test_a_shared_disk_is_no_second_host():
 
 def test_a_deleted_server_must_hold_nothing():
     gone = seen({'deleted': 5561}, server=None, ports=(), devices=())
-    assert codes(gone) == [('placement', 'allocation-left')]
+    assert codes(gone) == [('placement', 'orphan-allocation')]
     assert codes(dataclasses.replace(gone, allocations=())) == []
 
 

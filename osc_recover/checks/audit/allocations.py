@@ -16,7 +16,7 @@ _SHARE = 3  # one in so many
 _SOME = 3  # as few are never taken for a lost database
 
 
-@check('double-allocation', 'audit')
+@check('double-allocation', 'audit', 'instance')
 def double_allocation(view: AuditView) -> Iterator[Finding]:
     """Room that is held on hosts where the server is not.
 
@@ -45,7 +45,7 @@ def double_allocation(view: AuditView) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-@check('missing-allocation', 'audit')
+@check('missing-allocation', 'audit', 'instance')
 def missing_allocation(view: AuditView) -> Iterator[Finding]:
     """A server that holds nothing: placement gives its room to others."""
     for server, mine, _ in _holding(view):
@@ -58,7 +58,39 @@ def missing_allocation(view: AuditView) -> Iterator[Finding]:
             )
 
 
-@check('orphan-allocation', 'audit')
+@check('allocation-left', 'audit', 'instance')
+def allocation_left(view: AuditView) -> Iterator[Finding]:
+    """Room of a server that is on no host, such as one that was shelved."""
+    for server in view.seen.servers:
+        held = view.holders[server.id]
+        if held and not server.host and view.steady(server):
+            places = [view.hosts[one.provider] for one in held]
+            yield found(
+                server_subject(server, *places),
+                f'it is on no host, and holds room on {", ".join(places)}',
+                f'openstack resource provider allocation delete {server.id}',
+                _amounts(held),
+            )
+
+
+@check('held-until-return', 'instance')
+def held_until_return(view: AuditView) -> Iterator[Finding]:
+    """What is held twice after an evacuation is meant."""
+    for server, _, others in _holding(view):
+        for held in others:
+            if _awaits(view, server, held):
+                host = view.hosts[held.provider]
+                yield found(
+                    server_subject(server, host),
+                    f'it was evacuated off {host}, and holds what it held '
+                    'there until that host returns',
+                    f'openstack recover return {host}, when it is repaired',
+                    _amounts([held]),
+                    weight='note',
+                )
+
+
+@check('orphan-allocation', 'audit', 'instance')
 def orphan_allocation(view: AuditView) -> Iterator[Finding]:
     """Room that is held for nobody: servers deleted, migrations ended.
 

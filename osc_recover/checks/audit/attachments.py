@@ -113,6 +113,26 @@ def attachment_twice(view: AuditView) -> Iterator[Finding]:
             )
 
 
+@check('attachment-elsewhere', 'audit', 'instance')
+def attachment_elsewhere(view: AuditView) -> Iterator[Finding]:
+    """The storage lets another host have it than that of its server."""
+    for one, volume in _old(view):
+        server = view.servers.get(one.server)
+        if server is None or not server.host or server.host in view.ironic:
+            continue
+        if not one.host or one.host == server.host or not view.steady(server):
+            continue
+        if one.volume in server.volumes:
+            yield found(
+                _subject(one, volume),
+                f'volume {one.volume} is attached on {one.host}, not on '
+                f'{server.host}, where server {one.server} is',
+                f'openstack server reboot --hard {one.server}; if it stays '
+                f'so, see openstack volume attachment show {one.id}',
+                view.since('cinder', volume.updated_at),
+            )
+
+
 def _old(
     view: AuditView,
 ) -> Iterator[tuple[ListedAttachment, ListedVolume]]:

@@ -20,7 +20,7 @@ _PLAIN = ('normal', 'direct', 'macvtap')
 _BESIDE = {'Metadata agent', 'OVN Metadata agent'}
 
 
-@check('port-elsewhere', 'audit')
+@check('port-elsewhere', 'audit', 'instance')
 def port_elsewhere(view: AuditView) -> Iterator[Finding]:
     """A port bound to another host has no network there (LP 1659062)."""
     for port, server in _resting(view):
@@ -35,7 +35,7 @@ def port_elsewhere(view: AuditView) -> Iterator[Finding]:
             )
 
 
-@check('port-unbound', 'audit')
+@check('port-unbound', 'audit', 'instance')
 def port_unbound(view: AuditView) -> Iterator[Finding]:
     """neutron found no way to wire it when it was bound, or lost it."""
     for port, server in _resting(view):
@@ -113,7 +113,7 @@ def _way_out(
             f'openstack port set --host {server.host} {port.id}, when a '
             f'device of its kind ({port.vnic_type}) is free there; {after}'
         )
-    if not _wired(view, server.host):
+    if view.told('network agents') and not _wired(view, server.host):
         return (
             f'no neutron agent on {server.host} is alive that could wire it: '
             'openstack network agent list --host '

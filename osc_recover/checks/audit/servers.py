@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from osc_recover.checks.audit.view import AuditView, server_subject
 from osc_recover.checks.finding import Finding, Remedy, found
 from osc_recover.checks.foreign import close
+from osc_recover.checks.instance_states import power_word
 from osc_recover.checks.registry import check
 from osc_recover.facts import Migration, Server
 
@@ -35,6 +36,7 @@ _HARMLESS = {
     'updating_password', 'image_snapshot', 'image_snapshot_pending',
     'image_pending_upload', 'image_uploading', 'image_backup',
 }  # fmt: skip
+_ON, _OFF = 1, (4, 6)  # nova/compute/power_state.py
 _DELETING = ('deleting', 'soft-deleting')
 # The API sets these two, and no other.
 _SETTABLE = ('active', 'error')
@@ -54,6 +56,55 @@ def unknown_host(view: AuditView) -> Iterator[Finding]:
                 f'on {server.host}: it makes it anew; nova evacuates nothing '
                 'off a host without one',
                 view.since('nova', server.updated),
+            )
+
+
+@check('no-host', 'audit', 'instance')
+def no_host(view: AuditView) -> Iterator[Finding]:
+    """A server that ran, and that nova has nowhere."""
+    for server in view.seen.servers:
+        if server.host or server.vm_state not in (
+            'active',
+            'stopped',
+            'paused',
+        ):
+            continue
+        if view.steady(server):
+            yield found(
+                server_subject(server),
+                f'it is {server.vm_state} on no host',
+                f'openstack server event list {server.id} tells how it came',
+                view.since('nova', server.updated),
+            )
+
+
+@check('states-disagree', 'audit', 'instance')
+def states_disagree(view: AuditView) -> Iterator[Finding]:
+    """nova-compute compares them every ten minutes by itself.
+
+    Where libvirt was asked, not-running and guest-on say it.
+    """
+    for server in view.seen.servers:
+        if not view.steady(server) or view.answered(server.host):
+            continue
+        if not server.host or server.host in view.ironic:
+            continue
+        power = power_word(server.power_state)
+        if server.vm_state == 'active' and server.power_state in _OFF:
+            yield found(
+                server_subject(server),
+                'it is to be active, and the hypervisor has it off',
+                f'openstack server reboot --hard {server.id}',
+                f'power_state {power}',
+            )
+        if server.vm_state == 'stopped' and server.power_state == _ON:
+            yield found(
+                server_subject(server),
+                'it is to be stopped and its guest runs: nova-compute ends '
+                'the guest within ten minutes (_sync_instance_power_state)',
+                f'openstack recover instance set {server.id} --vm-state '
+                'active keeps it running',
+                f'power_state {power}',
             )
 
 

@@ -76,7 +76,7 @@ def mapping_dropped(view: AuditView) -> Iterator[Finding]:
             )
 
 
-@check('volume-gone', 'audit')
+@check('volume-gone', 'audit', 'instance')
 def volume_gone(view: AuditView) -> Iterator[Finding]:
     """nova gives a server a volume that cinder does not have."""
     if not view.told('volumes'):
@@ -93,7 +93,7 @@ def volume_gone(view: AuditView) -> Iterator[Finding]:
             )
 
 
-@check('attachment-missing', 'audit')
+@check('attachment-missing', 'audit', 'instance')
 def attachment_missing(view: AuditView) -> Iterator[Finding]:
     """nova gives a server a volume that cinder has not attached to it."""
     if not view.told('volumes', 'attachments'):
@@ -110,7 +110,7 @@ def attachment_missing(view: AuditView) -> Iterator[Finding]:
             )
 
 
-@check('attachment-differs', 'audit')
+@check('attachment-differs', 'audit', 'instance')
 def attachment_differs(view: AuditView) -> Iterator[Finding]:
     """nova has another attachment of a volume than cinder: the database
     tells, and no list does.
@@ -141,7 +141,7 @@ def attachment_differs(view: AuditView) -> Iterator[Finding]:
                 )
 
 
-@check('volume-wedged', 'audit')
+@check('volume-wedged', 'audit', 'instance')
 def volume_wedged(view: AuditView) -> Iterator[Finding]:
     """A volume in a status that lasts for a moment, since long.
 
@@ -157,7 +157,7 @@ def volume_wedged(view: AuditView) -> Iterator[Finding]:
         yield from _wedged(view, volume)
 
 
-@check('volume-error', 'audit')
+@check('volume-error', 'audit', 'instance')
 def volume_error(view: AuditView) -> Iterator[Finding]:
     """cinder-volume could not export it when it started, and gave it up.
 
@@ -178,6 +178,28 @@ def volume_error(view: AuditView) -> Iterator[Finding]:
             then='; then start cinder-volume again, once its storage is back, '
             'so that it is exported, and reboot the server hard',
         )  # fmt: skip
+
+
+@check('volume-status', 'audit', 'instance')
+def volume_status(view: AuditView) -> Iterator[Finding]:
+    """It is attached, and may be taken for a free one."""
+    if not view.told('attachments'):
+        return
+    for volume in view.seen.volumes:
+        users = view.users[volume.id]
+        if volume.status != 'available' or not users:
+            continue
+        if view.young('cinder', volume.updated_at):
+            continue
+        given = {one.server for one in view.attachments[volume.id]}
+        mine = [user for user in users if user.id in given]
+        if mine and all(view.steady(user) for user in users):
+            yield found(
+                volume_subject(volume),
+                f'it is {volume.status}, and attached to server {_ids(mine)}',
+                f'openstack volume set --state in-use {volume.id}',
+                view.since('cinder', volume.updated_at),
+            )
 
 
 @check('volume-unknown-host', 'audit')
