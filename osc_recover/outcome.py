@@ -21,6 +21,7 @@ _WORDS = {
     'domain': (DONE, LEFT),
     'instance': (DONE, LEFT),
     'attach': (DONE, LEFT),
+    'cloud': (RECOVERED, LEFT),
     'audit': (DONE, LEFT),
     'ownership': (DONE, LEFT),
     'volume': (DONE, LEFT),

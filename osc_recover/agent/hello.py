@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who this program is on a host."""
 
+import datetime
 import os
 import sys
 from typing import Any, Dict
@@ -8,6 +9,7 @@ from typing import Any, Dict
 from osc_recover.agent import border, errors, registry
 
 _BOOT_ID = '/proc/sys/kernel/random/boot_id'
+_STAT = '/proc/stat'
 
 
 def hello(args: Dict[str, Any], tell: registry.Tell) -> Dict[str, Any]:
@@ -50,3 +52,21 @@ def boot_id() -> str:
             return file.read().strip()
     except OSError as exc:
         raise errors.Refused('no-boot-id', str(exc)) from exc
+
+
+def booted_at() -> str:
+    """When this boot was, as nova writes times; '' where /proc does not tell.
+
+    The kernel counts back from its clock of now, so that a clock that was set
+    after the boot does not count (proc(5), btime).
+    """
+    try:
+        with open(_STAT) as file:
+            lines = file.read().splitlines()
+        told = [line.split()[1] for line in lines if line.startswith('btime ')]
+        when = datetime.datetime.fromtimestamp(
+            int(told[0]), datetime.timezone.utc
+        )
+    except (OSError, IndexError, ValueError, OverflowError):
+        return ''
+    return when.strftime('%Y-%m-%dT%H:%M:%S')

@@ -188,3 +188,24 @@ class VolumeRepair:
     min_age: int = 0
     start: bool = True
     workers: int = 32
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CloudRecovery:
+    """``recover cloud``, options and settings together.
+
+    ``snapshot`` is an id, '' for none.  ``servers``, ``projects`` and
+    ``hosts`` are IDs and names of hosts; none of them means all.  ``wave``:
+    how many servers are started before the next are; 0: all in one.
+    """
+
+    snapshot: str = ''
+    servers: tuple[str, ...] = ()
+    projects: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    agent: bool = True
+    wave: int = 0
+    priority_property: str = ''
+    workers: int = 8
+    timeout: int = 1800  # seconds a server
+    mode: str = 'reconcile'

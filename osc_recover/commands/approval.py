@@ -10,7 +10,7 @@ from osc_recover.commands import progress
 from osc_recover.runs import Run
 
 # Procedures on servers wherever they are -> what is typed instead of hosts.
-_TYPED = {'attach': ('attach',), 'volume': ('repair',)}
+_TYPED = {'attach': ('attach',), 'cloud': ('cloud',), 'volume': ('repair',)}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

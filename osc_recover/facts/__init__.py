@@ -24,6 +24,7 @@ from osc_recover.facts.cloud import Server as Server
 from osc_recover.facts.cloud import Service as Service
 from osc_recover.facts.cloud import Volume as Volume
 from osc_recover.facts.cloud import request_key as request_key
+from osc_recover.facts.disaster import Happened as Happened
 from osc_recover.facts.domains import Console as Console
 from osc_recover.facts.domains import Definition as Definition
 from osc_recover.facts.domains import Domain as Domain

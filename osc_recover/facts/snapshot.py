@@ -181,6 +181,7 @@ class HostState:
 
     ``absent`` are the tools and services that are not there, which is no
     error; ``problems`` maps a part that could not be told to the reason.
+    ``booted_at`` is in the host's own time.
     """
 
     host: str
@@ -194,6 +195,7 @@ class HostState:
     problems: Mapping[str, str] = dataclasses.field(default_factory=dict)
     problem: str = ''
     way_out: str = ''
+    booted_at: str = ''
 
     def knows(self, part: str) -> bool:
         """Whether a part of it (sessions, mounts, …) was told."""

@@ -210,6 +210,22 @@ class Compute:
             for action in actions
         )
 
+    def happened(self, server: str) -> tuple[facts.Happened, ...]:
+        """What was asked for, by whom and when, newest first."""
+        found = self._list(
+            f'/servers/{server}/os-instance-actions', 'instanceActions'
+        )
+        actions = (_of('an instance action', action) for action in found)
+        return tuple(
+            facts.Happened(
+                one.text('action', ''),
+                one.text('request_id', ''),
+                one.text('user_id', ''),
+                one.text('start_time', ''),
+            )
+            for one in actions
+        )
+
     def share_count(self, server: str) -> int:
         """How many manila shares are attached; 0 where nova has no 2.97."""
         if not microversions.offers(self.api.newest, SHARES):
@@ -239,6 +255,10 @@ class Compute:
     def start(self, server: str) -> Reply:
         """Ask nova to start a server that is stopped."""
         return self._action(server, 'os-start', None)
+
+    def reboot(self, server: str) -> Reply:
+        """Ask nova to make a guest anew from its records."""
+        return self._action(server, 'reboot', {'type': 'HARD'})
 
     def lock(self, server: str, reason: str) -> Reply:
         """Keep all but admins from changing a server, and say why."""

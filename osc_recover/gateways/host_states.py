@@ -53,6 +53,7 @@ def state_from(host: str, data: Any) -> HostState:
         ),
         record.texts('absent'),
         record.words('problems'),
+        booted_at=record.text('booted_at', ''),
     )
 
 

@@ -25,6 +25,7 @@ from osc_recover.operations import (
     attach,
     audit,
     by_hand,
+    disaster,
     domains,
     guard,
     host,
@@ -213,6 +214,15 @@ def of_volumes(
     verbs['server.stop'] = server.Stop(
         services.compute, tick=TICK, grace=grace, timeout=timeout
     )
+    return OfRun(verbs, lambda run, host: None)
+
+
+def of_disaster(
+    cloud: Cloud, hosts: Hosts, run: Run, control: Control, grace: float
+) -> OfRun:
+    """Make the operations of a run that brings a cloud back."""
+    timeout = float(run.plan.request.get('timeout', 0))
+    verbs = disaster.verbs(cloud, hosts, control, grace=grace, timeout=timeout)
     return OfRun(verbs, lambda run, host: None)
 
 

@@ -8,6 +8,7 @@ from typing import Any, Self, TypeVar
 from osc_recover import errors, settings
 from osc_recover.checks.request import (
     AuditFix,
+    CloudRecovery,
     DomainRepair,
     InstanceChange,
     Request,
@@ -28,12 +29,14 @@ from osc_recover.plan import Plan
 from osc_recover.procedures import by_hand_undo
 from osc_recover.procedures import host as host_procedure
 from osc_recover.procedures.attaching import PROCEDURE as ATTACH
+from osc_recover.procedures.disaster import PROCEDURE as CLOUD
 from osc_recover.procedures.volumes import PROCEDURE as VOLUME
 from osc_recover.records import from_data
 from osc_recover.recovery.attaching import VolumesOfServers
 from osc_recover.recovery.audit import AuditOfCloud
 from osc_recover.recovery.by_hand import ByHand
 from osc_recover.recovery.carrying import Carrying
+from osc_recover.recovery.disaster import Disaster
 from osc_recover.recovery.domains import DomainsOfServers
 from osc_recover.recovery.failed_hosts import FailedHosts
 from osc_recover.recovery.instances import InstancesOfCells
@@ -138,6 +141,11 @@ class Recovery:
         return VolumesOfServers(self.cloud, self.snapshots, self.settings)
 
     @property
+    def disaster(self) -> Disaster:
+        """The whole cloud, after its power was lost."""
+        return Disaster(self.cloud, self.snapshots, self.settings)
+
+    @property
     def volumes(self) -> VolumesOfCloud:
         """The volumes of servers, and what is wrong with them."""
         return VolumesOfCloud(
@@ -214,6 +222,8 @@ class Recovery:
             return self.volumes.plan(_request(plan, VolumeRepair))
         if plan.procedure == ATTACH:
             return self.attaching.plan(_request(plan, VolumeAttach))
+        if plan.procedure == CLOUD:
+            return self.disaster.plan(_request(plan, CloudRecovery))
         if plan.procedure in ('ownership', 'ownership-undo'):
             return self.renumbering.anew(plan)
         return self.failed_hosts.plan(_request(plan, Request))

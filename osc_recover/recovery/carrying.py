@@ -15,7 +15,7 @@ from osc_recover.gateways.database import Databases
 from osc_recover.gateways.fence import FenceAgents
 from osc_recover.gateways.hosts import Hosts
 from osc_recover.journal import Journal
-from osc_recover.procedures import attaching, volumes
+from osc_recover.procedures import attaching, disaster, volumes
 from osc_recover.recovery.services import ServicesOfHosts
 from osc_recover.runs import Run
 from osc_recover.settings import Settings
@@ -98,6 +98,12 @@ class Carrying:
                 grace=grace,
                 timeout=self._settings.timeout,
             )
+            return
+        if run.plan.procedure == disaster.PROCEDURE:
+            with Hosts(self._settings.ssh) as hosts:
+                yield operations.of_disaster(
+                    self._cloud, hosts, run, control, grace
+                )
             return
         if run.plan.procedure in _OF_HOSTS:
             with Hosts(self._settings.ssh) as hosts:

@@ -3,6 +3,7 @@
 
 import contextlib
 import dataclasses
+import pathlib
 from collections.abc import Iterator, Sequence
 
 from osc_recover import errors
@@ -65,7 +66,7 @@ class SnapshotsOfCloud:
         with self._databases() as databases:
             dumps = Dumps(databases, dump)
             self._kept.prepare()
-            seen = self._look(agent=agent)
+            seen = self.look(agent=agent)
             made = self._kept.save(
                 seen, self._cloud.key, self._cloud.name, name, dumps.write
             )
@@ -96,11 +97,27 @@ class SnapshotsOfCloud:
         :raises errors.ForeignSnapshot: when it is of another cloud
         """
         manifest = self.find(name)
-        return manifest, self._kept.load(manifest)
+        return manifest, _folder(self._kept, name)[0].load(manifest)
 
     def find(self, name: str) -> Manifest:
-        """The manifest of a snapshot; raises as load() does."""
-        return self._kept.find(name, self._cloud.key, self._cloud.name)
+        """The manifest of a snapshot, by ID, name or path.
+
+        Raises as load() does.
+        """
+        kept, known = _folder(self._kept, name)
+        return kept.find(known, self._cloud.key, self._cloud.name)
+
+    def newest(self) -> str:
+        """The id of the newest snapshot of this cloud, or ''.
+
+        :raises errors.SnapshotDamaged: when that one is not whole
+        """
+        mine = [m for m in self.list() if m.manifest is not None]
+        for one in mine[:1]:
+            if one.problem:
+                raise errors.SnapshotDamaged(one.id, one.problem)
+            return one.id
+        return ''
 
     def diff(self, name: str, other: str, *, agent: bool) -> Compared:
         """What has changed since a snapshot.
@@ -110,7 +127,7 @@ class SnapshotsOfCloud:
         :raises errors.RecoverError: as load() and save() do
         """
         _, before = self.load(name)
-        after = self.load(other)[1] if other else self._look(agent=agent)
+        after = self.load(other)[1] if other else self.look(agent=agent)
         return Compared(
             compare.changes(before, after),
             compare.not_compared(before, after),
@@ -136,8 +153,8 @@ class SnapshotsOfCloud:
         """
         self._kept.delete(name)
 
-    def _look(self, *, agent: bool) -> Snapshot:
-        """The cloud as it is now."""
+    def look(self, *, agent: bool) -> Snapshot:
+        """The cloud as it is now; raises as save() does."""
         reached = self._settings.ssh != SshSettings()
         with self._databases() as databases:
             return snapshot(
@@ -166,3 +183,11 @@ class SnapshotsOfCloud:
         sent = self._cloud.sent
         told = ', '.join(f'{name} {sent[name]}' for name in sorted(sent))
         return f'{sum(sent.values())} requests: {told}'
+
+
+def _folder(kept: Snapshots, name: str) -> tuple[Snapshots, str]:
+    """Where a snapshot is, and what it is called there."""
+    if '/' not in name:
+        return kept, name
+    path = pathlib.Path(name).absolute()
+    return Snapshots(path.parent), path.name

@@ -13,7 +13,7 @@ Tell = Callable[[Dict[str, Any]], None]
 def show(args: Dict[str, Any], tell: Tell) -> Dict[str, Any]:
     """What a host is in the middle of; nothing is changed.
 
-    :returns: ``boot_id``, ``sessions``, ``nodes``, ``mounts``, ``domains``
+    :returns: ``boot_id``, ``booted_at``, ``sessions``, ``nodes``, ``mounts``, ``domains``
         (as domains.list has them) and ``firewalls``; ``absent``, the tools
         and services that are not there; ``problems``: part -> why it is not
         known
@@ -36,6 +36,7 @@ def show(args: Dict[str, Any], tell: Tell) -> Dict[str, Any]:
     problems.update(mute)
     return {
         'boot_id': hello.boot_id(),
+        'booted_at': hello.booted_at(),
         'sessions': part('sessions', sessions.show, []),
         'nodes': part('nodes', nodes.show, []),
         'mounts': part('mounts', _mounts, []),

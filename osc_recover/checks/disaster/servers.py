@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is to become of a server after a power loss, by its states.  Pure."""
+
+from collections.abc import Callable, Sequence
+
+from osc_recover.checks.disaster import proof
+from osc_recover.checks.disaster.view import View, fine, refusal
+from osc_recover.checks.finding import Finding
+from osc_recover.facts import Server
+from osc_recover.facts.disaster import Happened
+
+# States that are kept by themselves, and how a server leaves them.
+_AT_REST = {
+    'suspended': 'resume',
+    'shelved': 'unshelve',
+    'shelved_offloaded': 'unshelve',
+    'soft-delete': 'restore',
+    'deleted': 'restore',
+}
+# What nova/compute/api.py starts, and what it reboots hard.
+STARTED, REBOOTED = ('stopped',), ('active', 'error')
+_STOP, _START = 'stop', {'start', 'reboot'}
+
+Check = Callable[[View, Server], Finding | None]
+
+
+def first(view: View, server: Server) -> Finding | None:
+    """The first thing that keeps a server as it is, or None."""
+    found = (check(view, server) for check in CHECKS)
+    return next((finding for finding in found if finding), None)
+
+
+def way(server: Server) -> str:
+    """What is asked for of a server that is to run: start or reboot."""
+    return 'start' if server.vm_state in STARTED else 'reboot'
+
+
+def _at_rest(_view: View, server: Server) -> Finding | None:
+    state = server.vm_state
+    if state not in _AT_REST:
+        return None
+    return fine(
+        f'it is {state}, which a power loss does not change (openstack server '
+        f'{_AT_REST[state]})'
+    )
+
+
+def _runs(view: View, server: Server) -> Finding | None:
+    if not proof.runs(view, server):
+        return None
+    if server.vm_state == 'active':
+        return fine('its guest runs')
+    return refusal(
+        'runs-unknown-to-nova',
+        f'its guest runs, and nova has it {server.vm_state}',
+        f'openstack recover instance show {server.id}; nova stops it when it '
+        f'next compares, unless openstack server start {server.id} comes '
+        'first',
+    )
+
+
+def _was_not_running(view: View, server: Server) -> Finding | None:
+    was = view.was(server)
+    if was is None or was.vm_state in REBOOTED:
+        return None
+    if was.vm_state == server.vm_state == 'stopped':
+        return fine('it was stopped before, and stays so')
+    return refusal(
+        'did-not-run',
+        f'it was {was.vm_state} in the snapshot, and nova has it '
+        f'{server.vm_state} now',
+        f'where it is to run: openstack server reboot --hard {server.id}; '
+        f'otherwise openstack server stop {server.id}',
+    )
+
+
+def _stopped_since(view: View, server: Server) -> Finding | None:
+    """The snapshot is older than its end: whoever stopped it meant it."""
+    newest = _newest_of_power(view, server)
+    if view.was(server) is None or server.vm_state != 'stopped':
+        return None
+    if newest is None or newest.action != _STOP:
+        return None
+    if newest.user:
+        return fine(
+            f'it was stopped by user {newest.user} since the snapshot, and '
+            'stays so'
+        )
+    booted = view.booted_at(server.host)
+    if booted and newest.at[:19] < booted[:19]:
+        return fine(
+            'it had shut itself down before its host went, since the '
+            'snapshot, and stays so'
+        )
+    return None
+
+
+def _not_known(view: View, server: Server) -> Finding | None:
+    """Without a snapshot, a stop by nova after the boot tells who ran."""
+    if view.was(server) is not None:
+        return None
+    missing = (
+        'there is no snapshot'
+        if view.seen.before is None
+        else 'the snapshot does not have it'
+    )
+    newest = _newest_of_power(view, server)
+    if server.vm_state == 'stopped':
+        booted = view.booted_at(server.host)
+        by_nova = newest and newest.action == _STOP and not newest.user
+        if newest and by_nova and booted and newest.at[:19] >= booted[:19]:
+            return None
+        why = 'nova did not stop it after its host has booted'
+        if by_nova and not booted:
+            why = f'{server.host} does not tell when it has booted'
+        return refusal(
+            'not-known',
+            f'nobody knows whether it ran: {missing}, and {why}',
+            f'openstack server start {server.id}, if it is to run',
+        )
+    return refusal(
+        'not-known',
+        f'nobody knows whether it ran: {missing}, and nova has it '
+        f'{server.vm_state}',
+        f'openstack server reboot --hard {server.id}, if it is to run and '
+        'its guest is off',
+    )
+
+
+def _under_way(_view: View, server: Server) -> Finding | None:
+    if not server.task_state:
+        return None
+    return refusal(
+        'under-way',
+        f'nova is at it ({server.task_state})',
+        'wait until that is over, or where it does not end: openstack '
+        f'recover instance set {server.id} --task-state none',
+    )
+
+
+def _state(_view: View, server: Server) -> Finding | None:
+    if server.vm_state in (*STARTED, *REBOOTED) and server.launched:
+        return None
+    return refusal(
+        'server-state',
+        f'it is {server.vm_state}'
+        + ('' if server.launched else ', and was never built to the end'),
+        f'openstack server show {server.id}; a paused or rescued server has '
+        'lost its memory: openstack server reboot --hard, or openstack '
+        'server unrescue',
+    )
+
+
+def _forced_down(view: View, server: Server) -> Finding | None:
+    service = view.service(server.host)
+    if service is None:
+        return refusal(
+            'no-host',
+            f'nova has no compute service on {server.host}',
+            f'openstack recover host {server.host}, where the host is lost',
+        )
+    if not service.forced_down:
+        return None
+    return refusal(
+        'forced-down',
+        f'{server.host} is forced down ({service.disabled_reason or "?"})',
+        f'openstack recover return {server.host}, then plan again; or '
+        f'openstack recover host {server.host}, where it is lost',
+    )
+
+
+def _newest_of_power(view: View, server: Server) -> Happened | None:
+    told = (
+        one for one in view.actions(server) if one.action in {_STOP, *_START}
+    )
+    return next(told, None)
+
+
+CHECKS: Sequence[Check] = (
+    _at_rest,
+    _runs,
+    _was_not_running,
+    _stopped_since,
+    _not_known,
+    _under_way,
+    _state,
+    _forced_down,
+    proof.not_off,
+)

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the checks of a disaster read: both times, by server and host.  Pure."""
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+
+from osc_recover.checks.finding import Finding, refuse
+from osc_recover.checks.request import CloudRecovery
+from osc_recover.facts import Domain, Server, Service
+from osc_recover.facts.disaster import DisasterSeen, Happened, Mapped
+from osc_recover.facts.snapshot import HostState, KeptAttachment
+
+
+class View:
+    """The facts of a disaster, and what is asked for."""
+
+    def __init__(self, seen: DisasterSeen, request: CloudRecovery) -> None:
+        self.seen = seen
+        self.request = request
+
+    @functools.cached_property
+    def servers(self) -> tuple[Server, ...]:
+        """Those that the options leave, each of them on a host."""
+        asked = self.request
+        return tuple(
+            s
+            for s in self.seen.now.servers
+            if (s.host or s.id in asked.servers)
+            and (not asked.servers or s.id in asked.servers)
+            and (not asked.projects or s.project in asked.projects)
+            and (not asked.hosts or s.host in asked.hosts)
+        )
+
+    def was(self, server: Server) -> Server | None:
+        """The server in the snapshot."""
+        return self._before.get(server.id)
+
+    def host(self, name: str) -> HostState | None:
+        """What a host tells of itself now, if it was asked."""
+        return self._hosts.get(name)
+
+    def host_before(self, name: str) -> HostState | None:
+        """What a host told of itself in the snapshot."""
+        before = self.seen.before
+        told = before.hosts if before else ()
+        return next((h for h in told if h.host == name), None)
+
+    def domain(self, server: Server) -> Domain | None:
+        """The server's domain on its own host."""
+        host = self.host(server.host)
+        told = host.domains if host else ()
+        return next((d for d in told if d.uuid == server.id), None)
+
+    def elsewhere(self, server: Server) -> str:
+        """Another host on which its guest runs, or ''."""
+        for host in self.seen.now.hosts:
+            for domain in host.domains:
+                mine = domain.uuid == server.id and domain.runs
+                if mine and host.host != server.host:
+                    return host.host
+        return ''
+
+    def service(self, host: str) -> Service | None:
+        """The nova-compute of a host."""
+        found = self.seen.now.services
+        mine = (s for s in found if s.host == host)
+        return next((s for s in mine if s.binary == 'nova-compute'), None)
+
+    def actions(self, server: Server) -> tuple[Happened, ...]:
+        """What was asked for of it, newest first."""
+        return self.seen.actions.get(server.id, ())
+
+    def attachments(self, server: str) -> tuple[KeptAttachment, ...]:
+        """Its volumes now, in their order."""
+        found = self.seen.now.attachments
+        return tuple(one for one in found if one.server == server)
+
+    def attachments_before(self, server: str) -> tuple[KeptAttachment, ...]:
+        """Its volumes in the snapshot, as far as it knows them."""
+        before = self.seen.before
+        if before is None or not before.knows('attachments'):
+            return ()
+        return tuple(
+            one
+            for one in before.attachments
+            if one.server == server and 'nova' in one.sides
+        )
+
+    def mapped(self, server: Server) -> Mapped:
+        """Its volumes, with their statuses."""
+        return Mapped(self.attachments(server.id), self._statuses)
+
+    def booted_at(self, host: str) -> str:
+        """When a host was booted, in its own time, or ''."""
+        told = self.host(host)
+        return told.booted_at if told else ''
+
+    @functools.cached_property
+    def _before(self) -> Mapping[str, Server]:
+        before = self.seen.before
+        return {s.id: s for s in before.servers} if before else {}
+
+    @functools.cached_property
+    def _hosts(self) -> Mapping[str, HostState]:
+        return {h.host: h for h in self.seen.now.hosts}
+
+    @functools.cached_property
+    def _statuses(self) -> Mapping[str, str]:
+        return {v.id: v.status for v in self.seen.now.volumes}
+
+
+def refusal(code: str, what: str, way_out: str, evidence: str = '') -> Finding:
+    """A finding that leaves a server alone."""
+    return dataclasses.replace(refuse(what, way_out, evidence), code=code)
+
+
+def fine(what: str) -> Finding:
+    """A finding that says why a server is as it should be already."""
+    return Finding('ok', '', what, '', '', 'note')

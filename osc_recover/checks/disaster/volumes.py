@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""May a server be rebooted with the volumes that it has?  Pure."""
+
+from osc_recover.checks.disaster.view import View, refusal
+from osc_recover.checks.finding import Finding, warn
+from osc_recover.facts import Server
+
+
+def wrong(view: View, server: Server) -> Finding | None:
+    """Volumes of which nova and cinder do not tell the same.
+
+    The reboot would make that final, so the server is left alone.
+    """
+    now = view.seen.now
+    if not server.volumes and not view.attachments(server.id):
+        return None
+    lacks = [p for p in ('volumes', 'attachments') if not now.knows(p)]
+    if lacks or server.id in now.unasked:
+        return refusal(
+            'volumes-unknown',
+            'its volumes are not known: '
+            + (f'no {" and no ".join(lacks)} of cinder' if lacks else 'nova')
+            + ' could be asked',
+            'openstack recover setup check tells what does not answer; then '
+            'plan again',
+        )
+    found = [*view.mapped(server).wrong()]
+    if not found:
+        return None
+    return refusal(
+        'volumes-wrong',
+        '; '.join(f'volume {volume}: {why}' for volume, why in found)
+        + '; a reboot could take it away for good',
+        f'openstack recover volume check --server {server.id} names the '
+        'command that repairs it; then plan again',
+    )
+
+
+def fewer(view: View, server: Server) -> Finding | None:
+    """Volumes that it had at the snapshot, and nobody says it has now.
+
+    A user may have detached them since; a root is missed by the server.
+    """
+    has = {one.volume for one in view.attachments(server.id)}
+    gone = [
+        one
+        for one in view.attachments_before(server.id)
+        if one.volume not in has
+    ]
+    if not gone or server.id in view.seen.now.unasked:
+        return None
+    names = ', '.join(one.volume for one in gone)
+    again = f'openstack recover volume check --server {server.id}'
+    if any(one.boot_index == 0 for one in gone):
+        return refusal(
+            'root-missing',
+            f'it had volume {names} at the snapshot, its root among them, '
+            'and has it no more',
+            f'{again} names the command that brings its mapping back',
+        )
+    return warn(
+        f'it had volume {names} at the snapshot, and has it no more',
+        f'where that is wrong: {again}, and openstack recover volume attach '
+        f'--snapshot {view.request.snapshot} --server {server.id}',
+    )

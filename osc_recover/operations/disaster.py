@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Servers started or rebooted after a power loss, each of them once."""
+
+import dataclasses
+import functools
+import time
+from collections.abc import Callable, Iterator, Mapping
+
+from osc_recover import errors
+from osc_recover.effects import Control, Looking, Operation, Result
+from osc_recover.facts import HostDomains, Server
+from osc_recover.facts.disaster import Mapped
+from osc_recover.facts.snapshot import KeptAttachment
+from osc_recover.gateways import kept_lists
+from osc_recover.gateways.attachments import Attachments
+from osc_recover.gateways.cloud import Cloud
+from osc_recover.gateways.compute import Compute
+from osc_recover.gateways.domains import Domains
+from osc_recover.gateways.hosts import Hosts
+from osc_recover.gateways.network import Network
+from osc_recover.gateways.volume import Volumes
+from osc_recover.operations import disaster_hosts
+from osc_recover.operations.look import Looks, deleted, find
+from osc_recover.operations.proof import Prove
+from osc_recover.operations.watch import Together
+from osc_recover.plan import Step
+
+_TICK = 0.5  # seconds
+_ONCE = ('start', 'reboot')  # actions of nova that start a guest
+_RUNNING = 1  # nova/compute/power_state.py
+
+
+def verbs(
+    cloud: Cloud,
+    hosts: Hosts,
+    control: Control,
+    *,
+    grace: float,
+    timeout: float,
+) -> Mapping[str, Operation]:
+    """The operations of a recovery of a cloud, by their verbs."""
+    compute, volumes = Compute(cloud.compute), Volumes(cloud.volume)
+    return {
+        **disaster_hosts.verbs(cloud, hosts),
+        'disaster.attachments': Agreed(cloud),
+        'disaster.start': Start(
+            cloud, hosts, control, grace=grace, timeout=timeout
+        ),
+        'server.prove': Prove(
+            compute,
+            Network(cloud.network),
+            volumes,
+            tick=_TICK,
+            hurried=lambda: True,
+        ),
+    }
+
+
+def mapped(cloud: Cloud, server: str) -> Mapped:
+    """The volumes of a server, as nova and cinder have them now.
+
+    :raises errors.ApiError: when one of them does not tell
+    """
+    held = {a.id: a for a in Attachments(cloud.volume).of_server(server)}
+    found: list[KeptAttachment] = []
+    for one in kept_lists.of_server(cloud.compute, server):
+        other = held.pop(one.id, None)
+        sides = ('nova', 'cinder') if other else ('nova',)
+        status = other.status if other else ''
+        found.append(dataclasses.replace(one, sides=sides, status=status))
+    found += [
+        KeptAttachment(a.id, a.volume, server, ('cinder',), a.status)
+        for a in held.values()
+    ]
+    told = Volumes(cloud.volume).volumes({one.volume for one in found})
+    return Mapped(tuple(found), {one.id: one.status for one in told})
+
+
+def disagreed(cloud: Cloud, step: Step) -> errors.StepFailed | None:
+    """What keeps a server from being rebooted with its volumes, or None."""
+    now = mapped(cloud, step.target)
+    wrong = [f'volume {volume}: {why}' for volume, why in now.wrong()]
+    has = {one.volume for one in now.attachments}
+    wrong += [
+        f'volume {volume}: the server has it no more'
+        for volume in step.args['volumes']
+        if volume not in has
+    ]
+    if not wrong:
+        return None
+    return errors.StepFailed(
+        f'{"; ".join(wrong)}; it is not started, as that could take it away '
+        'for good',
+        f'openstack recover volume check --server {step.target} names the '
+        'command that repairs it; then resume',
+    )
+
+
+class Agreed(Looking):
+    """See that nova and cinder tell the same of a server's volumes.
+
+    What cinder cannot export when it starts goes into error by itself
+    (cinder/volume/manager.py, init_host), so this is seen after that.
+    """
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+
+    def follow(self, step: Step, control: Control) -> Result:
+        """One look.
+
+        :raises errors.StepFailed: when they do not
+        """
+        if failed := disagreed(self._cloud, step):
+            raise failed
+        return Result('nova and cinder agree about its volumes')
+
+
+class Start:
+    """Start a server, or reboot it hard: one request, and never a second.
+
+    Any start or reboot that nova has noted since the plan is this one, or
+    does instead of it.
+    """
+
+    writes = True
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        hosts: Hosts,
+        control: Control,
+        *,
+        grace: float,
+        timeout: float,
+        tick: float = _TICK,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._cloud = cloud
+        self._compute = Compute(cloud.compute)
+        self._looks: Together[None, Server | None] = Together(
+            Looks(self._compute), tick
+        )
+        self._guests = Together[str, HostDomains](
+            functools.partial(_on_hosts, Domains(hosts)), tick
+        )
+        self._control = control
+        self.grace = grace
+        self._timeout = timeout
+        self._clock = clock
+
+    def in_effect(self, step: Step, lost: bool = False) -> bool:
+        """Whether it was asked for since the plan, by whomever, or runs.
+
+        nova notes an action before it answers (nova/compute/api.py,
+        _record_action_start), and may have started guests by itself when its
+        host came up (resume_guests_state_on_host_boot).
+
+        :raises errors.StepFailed: when its host does not tell any more
+        """
+        if any(name in _ONCE for name in self._since(step)):
+            return True
+        return step.args['proof'] == 'domain' and self._runs(step)
+
+    def _runs(self, step: Step) -> bool:
+        host = step.args['host']
+        told = self._guests.ask(step.target, host, self._control, hurry=True)
+        if told.problem:
+            raise errors.StepFailed(
+                f'nothing shows any more that it is off: {told.problem}',
+                told.way_out,
+            )
+        return any(d.uuid == step.target and d.runs for d in told.domains)
+
+    def _since(self, step: Step) -> Iterator[str]:
+        for action, request in self._compute.actions(step.target):
+            if request == step.args['after']:
+                return
+            yield action
+
+    def apply(self, step: Step) -> Result:
+        """One request, if everything is still as it was planned.
+
+        :raises errors.StepFailed: when it is not
+        """
+        server = find(self._compute, step.target)
+        if problem := self._moved(step, server):
+            raise errors.StepFailed(
+                f'it is not started: {problem}',
+                'see whether that is as it should be; openstack recover cloud '
+                'plans anew',
+            )
+        if failed := disagreed(self._cloud, step):
+            raise failed
+        if step.args['how'] == 'start':
+            reply = self._compute.start(step.target)
+        else:
+            reply = self._compute.reboot(step.target)
+        return Result('', reply.request_id)
+
+    def _moved(self, step: Step, server: Server) -> str:
+        """What is not as it was planned, in words."""
+        host = step.args['host']
+        if server.host != host:
+            return f'nova has it on {server.host or "no host"} now'
+        if server.task_state:
+            return f'its task state is {server.task_state}'
+        if server.vm_state != step.args['state']:
+            return f'it is {server.vm_state} now, not {step.args["state"]}'
+        service = self._compute.compute_service(host)
+        if service is None or not service.up:
+            return f'nova-compute on {host} is down'
+        return ''
+
+    def follow(self, step: Step, control: Control) -> Result:
+        """Wait until it runs.
+
+        :raises errors.StepFailed: when it ended badly, or not in time
+        """
+        deadline = self._clock() + self._timeout
+        while not (server := self._look(step, control)) or server.task_state:
+            if self._clock() > deadline:
+                raise errors.StepFailed(
+                    f'it does not run after {self._timeout:.0f} s',
+                    'openstack recover run resume looks again, and asks for '
+                    'no second start',
+                )
+        if (server.vm_state, server.power_state) != ('active', _RUNNING):
+            raise _not_started(server)
+        return Result(f'{_PAST[step.args["how"]]} on {server.host}')
+
+    def _look(self, step: Step, control: Control) -> Server | None:
+        try:
+            server = self._looks.ask(step.target, None, control)
+        except errors.CALL:
+            control.wait(_TICK)
+            return None
+        if server is None:
+            raise deleted(step.target)
+        return server
+
+
+_PAST = {'start': 'started', 'reboot': 'rebooted'}
+
+
+def _on_hosts(
+    domains: Domains, asked: Mapping[str, str]
+) -> dict[str, HostDomains]:
+    """Server -> what its host tells; each host is asked once."""
+    told = {one.host: one for one in domains.list(sorted({*asked.values()}))}
+    return {server: told[host] for server, host in asked.items()}
+
+
+def _not_started(server: Server) -> errors.StepFailed:
+    why = server.fault or f'see the log of nova-compute on {server.host}'
+    return errors.StepFailed(
+        f'it does not run: it is {server.vm_state} with power state '
+        f'{server.power_state}: {why}',
+        'it is not asked for a second time; once the cause is gone: openstack '
+        f'server reboot --hard {server.id}, or plan again',
+    )

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hosts and backends after a power loss: waited for, and compared."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from osc_recover import errors
+from osc_recover.effects import Control, Looking, Operation, Result
+from osc_recover.facts.snapshot import HostState
+from osc_recover.gateways import inventory
+from osc_recover.gateways.cloud import Cloud
+from osc_recover.gateways.compute import Compute
+from osc_recover.gateways.host_states import states
+from osc_recover.gateways.hosts import Hosts
+from osc_recover.plan import Step
+
+_TICK = 1.0  # seconds
+_TIMEOUT = 300.0  # seconds that services may take to come up
+_MOST = 5  # rules and targets that are named, of many
+
+
+def verbs(cloud: Cloud, hosts: Hosts) -> Mapping[str, Operation]:
+    """Those of hosts and backends, by their verbs."""
+    compute = Compute(cloud.compute)
+
+    def is_compute_up(step: Step) -> bool:
+        service = compute.compute_service(step.target)
+        return service is not None and service.up
+
+    def is_storage_up(step: Step) -> bool:
+        names = (step.target, step.args['cluster'] or step.target)
+        return any(
+            one.up
+            for one in inventory.storage(cloud.volume)
+            if one.binary == 'cinder-volume'
+            and (one.host in names or one.cluster in names)
+        )
+
+    return {
+        'disaster.compute-up': Up(is_compute_up, 'nova-compute'),
+        'disaster.storage-up': Up(is_storage_up, 'cinder-volume'),
+        'disaster.compare': Compare(hosts),
+    }
+
+
+class Up(Looking):
+    """Wait until a service counts as up.
+
+    :param is_up: asks its own API
+    :param what: its name, for the operator
+    """
+
+    def __init__(
+        self,
+        is_up: Callable[[Step], bool],
+        what: str,
+        *,
+        timeout: float = _TIMEOUT,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._is_up = is_up
+        self._what = what
+        self._timeout = timeout
+        self._clock = clock
+
+    def follow(self, step: Step, control: Control) -> Result:
+        """Ask until it is.
+
+        :raises errors.StepFailed: when it is not in time
+        """
+        deadline = self._clock() + self._timeout
+        while problem := self._problem(step):
+            if self._clock() > deadline:
+                raise errors.StepFailed(
+                    f'{problem}, {self._timeout:.0f} s long',
+                    f'start {self._what} there, and see its log; then '
+                    'resume: servers that need it are left until then',
+                )
+            control.wait(_TICK)
+        return Result(f'{self._what} is up')
+
+    def _problem(self, step: Step) -> str:
+        try:
+            if self._is_up(step):
+                return ''
+        except errors.CALL as exc:
+            return exc.sentence
+        return f'{self._what} on {step.target} is down'
+
+
+class Compare(Looking):
+    """See that a host has the firewall rules and iSCSI sessions of before."""
+
+    def __init__(self, hosts: Hosts) -> None:
+        self._hosts = hosts
+
+    def follow(self, step: Step, control: Control) -> Result:
+        """One look.
+
+        :raises errors.StepFailed: naming what is missing, and the commands
+        """
+        [now] = states(self._hosts, [step.target])
+        if now.problem:
+            raise errors.StepFailed(now.problem, now.way_out)
+        rules = _missing_rules(step, now)
+        has = {session.target for session in now.sessions}
+        targets = [one for one in step.args['targets'] if one not in has]
+        if rules or targets:
+            raise errors.StepFailed(
+                '; '.join(_told(step.target, rules, targets)),
+                _way_out(step.target, rules, targets),
+            )
+        return Result('its firewall rules and sessions are as they were')
+
+
+Rules = Sequence[tuple[str, str]]
+
+
+def _missing_rules(step: Step, now: HostState) -> Rules:
+    """Rules of before, as tool and rule; a tool that is mute has none."""
+    has = {one.tool: set(one.rules) for one in now.firewalls}
+    return [
+        (tool, rule)
+        for tool, rule in step.args['rules']
+        if rule not in has.get(tool, ())
+    ]
+
+
+def _told(host: str, rules: Rules, targets: Sequence[str]) -> Sequence[str]:
+    told = []
+    if rules:
+        some = ', '.join(f'{tool} {rule}' for tool, rule in rules[:_MOST])
+        told.append(f'{len(rules)} firewall rules of before are not on {host}'
+                    f', such as {some}')  # fmt: skip
+    if targets:
+        told.append(
+            f'{len(targets)} iSCSI sessions of before are not on {host}: '
+            + ', '.join(targets[:_MOST])
+        )
+    return told
+
+
+def _way_out(host: str, rules: Rules, targets: Sequence[str]) -> str:
+    commands = [command(tool, rule) for tool, rule in rules[:_MOST]]
+    if targets:
+        commands.append('iscsiadm -m session tells which there are')
+    return f'on {host}: {"; ".join(commands)}; then resume'
+
+
+def command(tool: str, rule: str) -> str:
+    """What brings a rule back, as far as a line can say it.
+
+    >>> command('iptables', 'filter: -A INPUT -p tcp -j DROP')
+    'iptables -t filter -A INPUT -p tcp -j DROP'
+    >>> command('iptables', 'filter: :INPUT DROP')
+    'iptables -t filter -P INPUT DROP'
+    >>> command('iptables', 'nat: :mine -')
+    'iptables -t nat -N mine'
+    >>> command('nft', 'table ip t, chain c: tcp dport 22 accept')
+    'nft add rule ip t c tcp dport 22 accept'
+    """
+    place, _, text = rule.partition(': ')
+    if tool == 'nft':
+        words = place.replace('table ', '').replace('chain ', '')
+        return f'nft add rule {words.replace(",", "")} {text}'
+    if text.startswith(':'):
+        chain, _, policy = text[1:].partition(' ')
+        text = f'-N {chain}' if policy == '-' else f'-P {chain} {policy}'
+    return f'{tool} -t {place} {text}'

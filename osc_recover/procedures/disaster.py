@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A cloud back after its power was lost: facts in, a plan out.  Pure.
+
+The guide's order, with nothing in its cleaning step: services first, then
+every attachment is looked at, then servers are started or rebooted, each
+once and none a second time, then all is compared with what was kept.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from osc_recover import records
+from osc_recover.checks import disaster
+from osc_recover.checks.disaster import View, proof
+from osc_recover.checks.disaster.servers import way
+from osc_recover.checks.request import CloudRecovery as CloudRecovery
+from osc_recover.facts import Server
+from osc_recover.facts.disaster import DisasterSeen
+from osc_recover.plan import Lane, Phase, Plan, Step, Verdict
+from osc_recover.procedures import disaster_hosts as hosts
+from osc_recover.procedures import order
+
+PROCEDURE = 'cloud'
+WARNING = (
+    'there is potential for data loss while running instances during this '
+    'procedure (OpenStack Compute administration guide, recover cloud after '
+    'disaster)'
+)
+
+
+def recover_cloud(seen: DisasterSeen, request: CloudRecovery) -> Plan:
+    """Plan to start what ran; a refusal is a verdict.
+
+    A plan without phases: nothing is to be started, or may be.
+    """
+    view = View(seen, request)
+    servers = order.by_priority(view.servers, request.priority_property)
+    verdicts = [disaster.verdict(view, server) for server in servers]
+    going = [s for s, v in zip(servers, verdicts, strict=True) if v.act]
+    verdicts.sort(key=lambda row: not row.act)
+    places = hosts.places(view, going)
+    return Plan(
+        procedure=PROCEDURE,
+        hosts=places.computes or ('-',),
+        phases=tuple(_phases(view, going, places)) if going else (),
+        verdicts=(*places.verdicts(), *verdicts) if going else (*verdicts,),
+        notes=tuple(_notes(view, verdicts)),
+        request=records.to_data(request),
+    )
+
+
+def _phases(
+    view: View, going: Sequence[Server], places: hosts.Places
+) -> Iterator[Phase]:
+    yield Phase('services', tuple(places.awaited()))
+    mapped = [s for s in going if view.attachments(s.id)]
+    if mapped:
+        yield Phase('attachments', tuple(_mapped(view, s) for s in mapped))
+    size = view.request.wave or len(going)
+    for number, start in enumerate(range(0, len(going), size), 1):
+        wave = going[start : start + size]
+        yield Phase(f'wave {number}', tuple(_start(view, s) for s in wave))
+    if compared := tuple(places.compared()):
+        yield Phase('verify', compared)
+
+
+def _mapped(view: View, server: Server) -> Lane:
+    step = Step(
+        f'attachments:{server.id}',
+        'disaster.attachments',
+        server.id,
+        {'volumes': _volumes(view, server)},
+    )
+    return Lane(server.id, (step,))
+
+
+def _start(view: View, server: Server) -> Lane:
+    return Lane(
+        server.id,
+        (
+            Step(
+                f'start:{server.id}',
+                'disaster.start',
+                server.id,
+                _once(view, server),
+            ),
+            Step(
+                f'prove:{server.id}',
+                'server.prove',
+                server.id,
+                {
+                    'source': '',
+                    'running': True,
+                    'ports': _ports(view, server),
+                    'volumes': _volumes(view, server),
+                },
+            ),
+        ),
+    )
+
+
+def _once(view: View, server: Server) -> dict[str, Any]:
+    """What the request needs, and to tell it from any of before."""
+    shown = proof.off(view, server)
+    newest = view.actions(server)[:1]
+    return {
+        'how': way(server),
+        'host': server.host,
+        'state': server.vm_state,
+        'proof': shown.how if shown else '',
+        'after': newest[0].request if newest else '',
+        'volumes': _volumes(view, server),
+    }
+
+
+def _volumes(view: View, server: Server) -> list[str]:
+    return [one.volume for one in view.attachments(server.id)]
+
+
+def _ports(view: View, server: Server) -> list[str]:
+    found = view.seen.now.ports
+    return sorted(port.id for port in found if port.server == server.id)
+
+
+def _notes(view: View, verdicts: Sequence[Verdict]) -> Iterator[str]:
+    seen = view.seen
+    yield f'WARNING: {WARNING}'
+    if seen.before is None:
+        yield (
+            'there is no snapshot: only servers that nova itself stopped '
+            'after their hosts had booted are started'
+        )
+    else:
+        yield f'compared with snapshot {view.request.snapshot} of {seen.made}'
+    yield from _gone(view)
+    for gap in seen.now.gaps:
+        yield f'{gap.what}: {gap.problem}'
+    if why := seen.now.left_out.get('hosts'):
+        yield f'{why}: nothing shows that a guest is off'
+    unproven = [v for v in verdicts if v.code == 'not-proven-off']
+    if unproven:
+        yield f'{len(unproven)} servers are left alone: not proven off'
+
+
+def _gone(view: View) -> Iterator[str]:
+    before = view.seen.before
+    there = {server.id for server in view.seen.now.servers}
+    gone = [
+        server
+        for server in (before.servers if before else ())
+        if server.id not in there
+    ]
+    if gone:
+        yield (
+            f'{len(gone)} servers of the snapshot are not there any more: '
+            + ', '.join(f'{server.name} ({server.id})' for server in gone)
+        )

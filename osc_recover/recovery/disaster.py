@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A cloud brought back after its power was lost."""
+
+import pathlib
+import time
+from typing import Any
+
+from osc_recover.checks.request import CloudRecovery
+from osc_recover.facts import Server
+from osc_recover.facts.snapshot import Manifest, Snapshot
+from osc_recover.gateways.cloud import Cloud
+from osc_recover.gateways.compute import Compute
+from osc_recover.observe import disaster as observe
+from osc_recover.plan import Plan
+from osc_recover.procedures.disaster import recover_cloud
+from osc_recover.recovery.known import check_hosts
+from osc_recover.recovery.snapshots import SnapshotsOfCloud
+from osc_recover.settings import Settings
+
+
+class Disaster:
+    """Plans recoveries of a whole cloud, or of a part of it."""
+
+    def __init__(
+        self, cloud: Cloud, snapshots: SnapshotsOfCloud, settings: Settings
+    ) -> None:
+        self._cloud = cloud
+        self._snapshots = snapshots
+        self._settings = settings
+
+    def request(self, snapshot: str = '', **options: Any) -> CloudRecovery:
+        """What is asked for, with what the configuration says.
+
+        :param snapshot: ID, name or path; '' for the newest of this cloud,
+            or none where there is none
+        :raises errors.RecoverError: when it is of another cloud, or is not
+            as it was written
+        """
+        known = self._settings
+        defaults = {'workers': known.workers, 'timeout': known.timeout}
+        given = self._found(snapshot) if snapshot else ''
+        found = given or self._snapshots.newest()
+        return CloudRecovery(found, **{**defaults, **options})
+
+    def _found(self, name: str) -> str:
+        manifest = self._snapshots.find(name)
+        if '/' in name:
+            return str(pathlib.Path(name).absolute())
+        return manifest.id
+
+    def plan(self, request: CloudRecovery) -> Plan:
+        """Look at the cloud, and plan; sends nothing that writes.
+
+        :raises errors.ApiError: when nova does not tell
+        :raises errors.RecoverError: for a snapshot that cannot be trusted
+        :raises errors.UnknownHost: when nova has no such compute host
+        """
+        compute = Compute(self._cloud.compute)
+        if request.hosts:
+            hosts = [s.host for s in compute.services()]
+            check_hosts(request.hosts, hosts)
+        before, made = self._before(request.snapshot)
+
+        def chosen(server: Server) -> bool:
+            asked = request.servers, request.hosts
+            return (not asked[0] or server.id in asked[0]) and (
+                not asked[1] or server.host in asked[1]
+            )
+
+        seen = observe.seen(
+            self._cloud,
+            lambda: self._snapshots.look(agent=request.agent),
+            before,
+            made,
+            workers=self._settings.workers,
+            chosen=chosen,
+        )
+        return recover_cloud(seen, request)
+
+    def _before(self, name: str) -> tuple[Snapshot | None, str]:
+        if not name:
+            return None, ''
+        manifest, kept = self._snapshots.load(name)
+        return kept, _when(manifest)
+
+
+def _when(manifest: Manifest) -> str:
+    return time.strftime('%Y-%m-%d %H:%M:%SZ', time.gmtime(manifest.made))
