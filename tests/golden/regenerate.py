@@ -19,6 +19,7 @@ from osc_recover import errors, facts, records
 from osc_recover.checks import audit
 from osc_recover.checks.request import (
     AuditFix,
+    CloudRecovery,
     DomainRepair,
     InstanceChange,
     MoveUndo,
@@ -30,11 +31,13 @@ from osc_recover.checks.request import (
 )
 from osc_recover.facts.attaching import AttachingSeen
 from osc_recover.facts.audit import Everything
+from osc_recover.facts.disaster import DisasterSeen
 from osc_recover.facts.mending import Mending
 from osc_recover.plan import Plan
 from osc_recover.procedures import by_hand_undo, ownership
 from osc_recover.procedures.attaching import attach
 from osc_recover.procedures.audit import mend
+from osc_recover.procedures.disaster import recover_cloud
 from osc_recover.procedures.domains import repair_domains
 from osc_recover.procedures.host import recover_host
 from osc_recover.procedures.instances import change_instance
@@ -80,6 +83,7 @@ PROCEDURES: Mapping[str, tuple[type, type, Procedure]] = {
             audit.findings(seen, request.min_age), seen.gaps, request
         ),
     ),
+    'cloud': (DisasterSeen, CloudRecovery, recover_cloud),
     'domain': (
         Domains,
         DomainRepair,

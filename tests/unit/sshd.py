@@ -121,9 +121,12 @@ class Sshd:
 
 
 @contextlib.contextmanager
-def running(folder: pathlib.Path, *lines: str, **env: str) -> Iterator[Sshd]:
+def running(
+    folder: pathlib.Path, *lines: str, program: str = PROGRAM, **env: str
+) -> Iterator[Sshd]:
     """An sshd with further lines of configuration.
 
+    :param program: what starts it, with its arguments
     :param env: what those who log in have in their environment
     """
     assert os.access(PROGRAM, os.X_OK), (
@@ -136,7 +139,7 @@ def running(folder: pathlib.Path, *lines: str, **env: str) -> Iterator[Sshd]:
     write_known_hosts(folder, port)
     (folder / 'authorized_keys').write_text((folder / 'key.pub').read_text())
     _configure(folder, port, lines, env)
-    found = Sshd(folder, port, _start(folder))
+    found = Sshd(folder, port, _start(folder, program))
     try:
         wait_for(
             f'sshd does not start: {found.log}',
@@ -227,12 +230,12 @@ def _configure(
     (folder / 'sshd_config').write_text(text)
 
 
-def _start(folder: pathlib.Path) -> subprocess.Popen:
+def _start(folder: pathlib.Path, program: str) -> subprocess.Popen:
     if os.geteuid() == 0:
         pathlib.Path('/run/sshd').mkdir(mode=0o755, exist_ok=True)
     with (folder / 'log').open('w') as log:
         return subprocess.Popen(
-            [PROGRAM, '-D', '-e', '-f', folder / 'sshd_config'],
+            [program, '-D', '-e', '-f', folder / 'sshd_config'],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log,
         )  # fmt: skip
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the checks of a disaster read: both times, by server and host.  Pure."""
+"""What the checks of a disaster read, by server and host.  Pure."""
 
 import dataclasses
 import functools

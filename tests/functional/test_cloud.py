@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The power of the practice cloud goes, and recover cloud brings it back."""
+
+import collections
+import json
+import pathlib
+import threading
+import time
+
+import pytest
+
+from tests import practice as lib
+from tests.cloud import lab
+from tests.functional import powerless
+
+pytestmark = pytest.mark.functional
+
+COLUMNS = json.loads(
+    (pathlib.Path(__file__).parents[1] / 'golden/columns.json').read_text()
+)
+STORAGE = 'practice'  # the host of its cinder-volume
+ONE, TWO = lab.HOSTS[:2]
+STARTS = ('start', 'reboot')
+
+
+class Bed:
+    """Servers of every sort on two hosts."""
+
+    def __init__(self, cloud, folder, machines):
+        self.cloud, self.machines = cloud, machines
+        self.clouds = lib.write_clouds(
+            folder,
+            snapshots=str(folder / 'snapshots'),
+            **machines.section(),
+        )
+        self.bare = lib.write_clouds(
+            _made(folder / 'bare'), snapshots=str(folder / 'none')
+        )
+        self.ids = {}
+        self.boot(ONE, 'web', 'db', 'off')
+        self.boot(ONE, 'root', volume=True)
+        self.boot(TWO, 'far', metadata={'prio': '7'})
+        self.data = [
+            cloud.add_volume(self.ids['db'], name) for name in ('a', 'b')
+        ]
+        cloud.add_volume(self.ids['far'], 'c')
+        cloud.stop(self.ids['off'])
+
+    def boot(self, host, *names, **how):
+        made = self.cloud.boot(names, host, **how)
+        self.ids.update(zip(names, made, strict=True))
+
+    def recover(self, *words, **how):
+        return lib.recover(self.clouds, *words, **how)
+
+    def run(self, *words):
+        return self.recover('cloud', *words)
+
+    def save(self, name):
+        done = self.recover('snapshot', 'save', '--name', name)
+        assert done.status == 0, done
+
+    def starts(self):
+        """Server -> how often it was told to start or reboot."""
+        found = collections.Counter()
+        for name, server in self.ids.items():
+            told = self.cloud.call(
+                'GET', f'/servers/{server}/os-instance-actions'
+            )['instanceActions']
+            found[name] = sum(one['action'] in STARTS for one in told)
+        return found
+
+    def states(self):
+        return {
+            name: self.cloud.server(server)['status']
+            for name, server in self.ids.items()
+        }
+
+    def volumes(self):
+        """Server -> volume, device and attachment, in their order."""
+        return {
+            name: [
+                (one['volumeId'], one['device'], one['attachment_id'])
+                for one in self.cloud.call(
+                    'GET', f'/servers/{server}/os-volume_attachments'
+                )['volumeAttachments']
+            ]
+            for name, server in self.ids.items()
+        }
+
+    def power(self):
+        """Name -> whether its guest runs, as the hypervisors have it."""
+        held = lab.guests()
+        return {
+            guest['name']: guest['power'] == 1
+            for guests in held.values()
+            for guest in guests.values()
+        }
+
+    def lose(self, *hosts):
+        for host in hosts:
+            self.machines[host].lose_power()
+
+    def power_up(self, *hosts):
+        for host in hosts:
+            self.machines[host].power_up()
+
+
+def _made(folder):
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture(scope='module')
+def bed(clean, tmp_path_factory):
+    if lack := powerless.lacks():
+        pytest.skip(lack)
+    folder = tmp_path_factory.mktemp('cloud')
+    names = [*lab.HOSTS, STORAGE]
+    with powerless.machines(folder / 'hosts', names) as machines:
+        yield Bed(clean, folder, machines)
+
+
+def rows(done):
+    return {row['Name']: row for row in done.rows}
+
+
+def verdicts(done):
+    return {
+        row['Name']: row['Verdict']
+        for row in done.rows
+        if row['Verdict'] != 'await'
+    }
+
+
+RUNNING = {'web': True, 'db': True, 'root': True, 'far': True, 'off': False}
+
+
+def test_everything_comes_back_each_server_started_once(bed):
+    bed.save('before')
+    volumes, starts, states = bed.volumes(), bed.starts(), bed.states()
+    bed.lose(ONE, TWO)
+    assert not any(bed.power().values())
+    bed.power_up(ONE)
+    late = threading.Timer(5, bed.power_up, [TWO])
+    late.start()
+    done = bed.run('--priority-property', 'prio', '--wave', '2', '--yes')
+    late.join()
+    assert done.status == 0, done
+    assert list(done.rows[0]) == COLUMNS['cloud']
+    assert verdicts(done) == {
+        'far': 'reboot', 'web': 'reboot', 'db': 'reboot', 'root': 'reboot',
+        'off': 'ok',
+    }  # fmt: skip
+    assert 'potential for data loss' in done.stderr
+    assert bed.power() == RUNNING
+    assert (bed.states(), bed.volumes()) == (states, volumes)
+    once = {name: ran for name, ran in RUNNING.items()}
+    assert bed.starts() - starts == collections.Counter(once)
+    again = bed.run('--yes')
+    assert again.status == 0, again
+    assert set(verdicts(again).values()) == {'ok'}
+    assert bed.starts() - starts == collections.Counter(once)
+    diff = bed.recover('snapshot', 'diff', 'before')
+    told = {(row['Kind'], row['Code']) for row in diff.rows}
+    assert {kind for kind, _ in told if kind not in ('id', 'time')} == {
+        'host'
+    }, diff.stdout
+
+
+def test_with_half_of_the_hosts_alive_those_are_left_alone(bed):
+    bed.save('half')
+    starts, calls = bed.starts(), len(lab.volume_calls())
+    bed.lose(TWO)
+    bed.power_up(TWO)
+    done = bed.run('--yes')
+    assert done.status == 0, done
+    assert verdicts(done) == {
+        'far': 'reboot', 'web': 'ok', 'db': 'ok', 'root': 'ok', 'off': 'ok',
+    }  # fmt: skip
+    assert bed.starts() - starts == {'far': 1}
+    assert {c['host'] for c in lab.volume_calls()[calls:]} <= {TWO}
+    assert bed.power() == RUNNING
+
+
+def test_a_guest_that_is_not_proven_off_is_not_touched(bed):
+    bed.lose(ONE)
+    bed.power_up(ONE)
+    starts = bed.starts()
+    done = bed.run('--no-agent', '--yes')
+    assert done.status == 3, done
+    told = verdicts(done)
+    assert told.pop('off') == 'ok'
+    assert set(told.values()) == {'not-proven-off'}
+    assert bed.starts() == starts
+    done = bed.run('--server', 'web', '--server', 'db', '--dry-run')
+    assert done.status == 0, done
+    assert verdicts(done) == {'web': 'reboot', 'db': 'reboot'}
+    assert bed.starts() == starts
+    done = bed.run('--host', ONE, '--yes')
+    assert done.status == 0, done
+    assert bed.power() == RUNNING
+
+
+def test_a_mapping_that_cinder_does_not_know_keeps_its_server_off(bed):
+    bed.lose(ONE)
+    bed.power_up(ONE)
+    starts = bed.starts()
+    [volume] = [v for v, _, _ in bed.volumes()['root']]
+    hide = 'UPDATE volume_attachment SET deleted=%s WHERE volume_id=%s'
+    with lib.database('cinder') as cinder, cinder.cursor() as cursor:
+        cursor.execute(hide, [1, volume])
+        try:
+            done = bed.run('--yes')
+        finally:
+            cursor.execute(hide, [0, volume])
+    assert done.status == 1, done
+    told = rows(done)
+    assert told['root']['Verdict'] == 'volumes-wrong'
+    assert 'cinder does not know' in told['root']['Reason']
+    assert (bed.starts() - starts)['root'] == 0
+    assert told['web']['State'] == 'recovered'
+    assert [v for v, _, _ in bed.volumes()['root']] == [volume]
+    assert bed.run('--yes').status == 0
+    assert bed.power() == RUNNING
+
+
+def test_without_a_snapshot_only_what_nova_stopped_is_started(bed):
+    bed.lose(ONE)
+    bed.power_up(ONE)
+    time.sleep(2)  # the boot is told in whole seconds
+    for name in ('web', 'db'):
+        bed.cloud.stop(bed.ids[name])
+    itself = (
+        'UPDATE instance_actions SET user_id=NULL WHERE instance_uuid=%s '
+        "AND action='stop'"
+    )
+    with lib.database() as nova, nova.cursor() as cursor:
+        cursor.execute(itself, [bed.ids['web']])
+    starts = bed.starts()
+    kept = json.loads(json.dumps(bed.machines.section()))
+    alone = lib.write_clouds(
+        _made(bed.clouds.parent / 'alone'), snapshots='/nowhere', **kept
+    )
+    done = lib.recover(alone, 'cloud', '--yes')
+    assert done.status == 1, done
+    assert verdicts(done) == {
+        'web': 'start', 'db': 'not-known', 'root': 'not-known',
+        'off': 'not-known', 'far': 'ok',
+    }  # fmt: skip
+    assert 'there is no snapshot' in done.stderr
+    assert bed.starts() - starts == {'web': 1}
+    bed.cloud.call('POST', f'/servers/{bed.ids["db"]}/action',
+                   {'os-start': None})  # fmt: skip
+    bed.cloud.wait(bed.ids['db'], 'ACTIVE')
+    assert bed.run('--yes').status == 0
+    assert bed.power() == RUNNING
