@@ -139,7 +139,7 @@ def _notes(view: View, verdicts: Sequence[Verdict]) -> Iterator[str]:
         yield f'{why}: nothing shows that a guest is off'
     unproven = [v for v in verdicts if v.code == 'not-proven-off']
     if unproven:
-        yield f'{len(unproven)} servers are left alone: not proven off'
+        yield f'{len(unproven)} left alone, as they are not proven off'
 
 
 def _gone(view: View) -> Iterator[str]:
@@ -152,6 +152,6 @@ def _gone(view: View) -> Iterator[str]:
     ]
     if gone:
         yield (
-            f'{len(gone)} servers of the snapshot are not there any more: '
+            f"{len(gone)} of the snapshot's servers are not there any more: "
             + ', '.join(f'{server.name} ({server.id})' for server in gone)
         )

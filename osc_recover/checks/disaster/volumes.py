@@ -19,8 +19,8 @@ def wrong(view: View, server: Server) -> Finding | None:
         return refusal(
             'volumes-unknown',
             'its volumes are not known: '
-            + (f'no {" and no ".join(lacks)} of cinder' if lacks else 'nova')
-            + ' could be asked',
+            + ('cinder' if lacks else 'nova')
+            + ' did not tell',
             'openstack recover setup check tells what does not answer; then '
             'plan again',
         )
