@@ -218,11 +218,19 @@ def of_volumes(
 
 
 def of_disaster(
-    cloud: Cloud, hosts: Hosts, run: Run, control: Control, grace: float
+    cloud: Cloud,
+    hosts: Hosts,
+    run: Run,
+    control: Control,
+    *,
+    grace: float,
+    tick: float = TICK,
 ) -> OfRun:
     """Make the operations of a run that brings a cloud back."""
     timeout = float(run.plan.request.get('timeout', 0))
-    verbs = disaster.verbs(cloud, hosts, control, grace=grace, timeout=timeout)
+    verbs = disaster.verbs(
+        cloud, hosts, control, tick=tick, grace=grace, timeout=timeout
+    )
     return OfRun(verbs, lambda run, host: None)
 
 

@@ -35,6 +35,7 @@ def verbs(
     hosts: Hosts,
     control: Control,
     *,
+    tick: float,
     grace: float,
     timeout: float,
 ) -> Mapping[str, Operation]:
@@ -44,13 +45,13 @@ def verbs(
         **disaster_hosts.verbs(cloud, hosts),
         'disaster.attachments': Agreed(cloud),
         'disaster.start': Start(
-            cloud, hosts, control, grace=grace, timeout=timeout
+            cloud, hosts, control, tick=tick, grace=grace, timeout=timeout
         ),
         'server.prove': Prove(
             compute,
             Network(cloud.network),
             volumes,
-            tick=_TICK,
+            tick=tick,
             hurried=lambda: True,
         ),
     }
@@ -131,9 +132,9 @@ class Start:
         hosts: Hosts,
         control: Control,
         *,
+        tick: float,
         grace: float,
         timeout: float,
-        tick: float = _TICK,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._cloud = cloud

@@ -102,7 +102,7 @@ class Carrying:
         if run.plan.procedure == disaster.PROCEDURE:
             with Hosts(self._settings.ssh) as hosts:
                 yield operations.of_disaster(
-                    self._cloud, hosts, run, control, grace
+                    self._cloud, hosts, run, control, grace=grace
                 )
             return
         if run.plan.procedure in _OF_HOSTS:

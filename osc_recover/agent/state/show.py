@@ -14,9 +14,9 @@ def show(args: Dict[str, Any], tell: Tell) -> Dict[str, Any]:
     """What a host is in the middle of; nothing is changed.
 
     :returns: ``boot_id``, ``booted_at``, ``sessions``, ``nodes``, ``mounts``,
-        ``domains`` (as domains.list has them) and ``firewalls``; ``absent``, the tools
-        and services that are not there; ``problems``: part -> why it is not
-        known
+        ``domains`` (as domains.list has them) and ``firewalls``; ``absent``,
+        the tools and services that are not there; ``problems``: part -> why
+        it is not known
     :raises Refused: when /proc does not tell the boot
     """
     problems: Dict[str, str] = {}
