@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from osc_recover import errors
 from osc_recover.effects import Control, Looking, Operation, Result
 from osc_recover.facts import HostDomains, Server
-from osc_recover.facts.disaster import Mapped
+from osc_recover.facts.disaster import Happened, Mapped
 from osc_recover.facts.snapshot import KeptAttachment
 from osc_recover.gateways import kept_lists
 from osc_recover.gateways.attachments import Attachments
@@ -28,6 +28,8 @@ from osc_recover.plan import Step
 _TICK = 0.5  # seconds
 _ONCE = ('start', 'reboot')  # actions of nova that start a guest
 _RUNNING = 1  # nova/compute/power_state.py
+_STOPPED = 'stopped'
+_STOPPING = 60.0  # seconds that a stop of nova may take
 
 
 def verbs(
@@ -159,7 +161,7 @@ class Start:
 
         :raises errors.StepFailed: when its host does not tell any more
         """
-        if any(name in _ONCE for name in self._since(step)):
+        if any(one.action in _ONCE for one in self._since(step)):
             return True
         return step.args['proof'] == 'domain' and self._runs(step)
 
@@ -173,18 +175,19 @@ class Start:
             )
         return any(d.uuid == step.target and d.runs for d in told.domains)
 
-    def _since(self, step: Step) -> Iterator[str]:
-        for action, request in self._compute.actions(step.target):
-            if request == step.args['after']:
+    def _since(self, step: Step) -> Iterator[Happened]:
+        """What was asked for since the plan."""
+        for one in self._compute.happened(step.target):
+            if one.request == step.args['after']:
                 return
-            yield action
+            yield one
 
     def apply(self, step: Step) -> Result:
         """One request, if everything is still as it was planned.
 
         :raises errors.StepFailed: when it is not
         """
-        server = find(self._compute, step.target)
+        server = self._settled(step)
         if problem := self._moved(step, server):
             raise errors.StepFailed(
                 f'it is not started: {problem}',
@@ -193,11 +196,32 @@ class Start:
             )
         if failed := disagreed(self._cloud, step):
             raise failed
-        if step.args['how'] == 'start':
+        if server.vm_state == _STOPPED:
             reply = self._compute.start(step.target)
         else:
             reply = self._compute.reboot(step.target)
         return Result('', reply.request_id)
+
+    def _settled(self, step: Step) -> Server:
+        """The server, when nova has ended a stop of its own."""
+        deadline = self._clock() + _STOPPING
+        while True:
+            server = find(self._compute, step.target)
+            stops = server.task_state == 'powering-off'
+            if not stops or self._clock() > deadline:
+                return server
+            self._control.wait(_TICK)
+
+    def _by_nova(self, step: Step) -> bool:
+        """Whether nova has stopped it since, as it found its guest off.
+
+        It compares some time after its host came up (nova/compute/manager.py,
+        _sync_instance_power_state).
+        """
+        told = [*self._since(step)]
+        return bool(told) and all(
+            one.action == 'stop' and not one.user for one in told
+        )
 
     def _moved(self, step: Step, server: Server) -> str:
         """What is not as it was planned, in words."""
@@ -206,7 +230,9 @@ class Start:
             return f'nova has it on {server.host or "no host"} now'
         if server.task_state:
             return f'its task state is {server.task_state}'
-        if server.vm_state != step.args['state']:
+        if server.vm_state != step.args['state'] and not (
+            server.vm_state == _STOPPED and self._by_nova(step)
+        ):
             return f'it is {server.vm_state} now, not {step.args["state"]}'
         service = self._compute.compute_service(host)
         if service is None or not service.up:
@@ -228,7 +254,7 @@ class Start:
                 )
         if (server.vm_state, server.power_state) != ('active', _RUNNING):
             raise _not_started(server)
-        return Result(f'{_PAST[step.args["how"]]} on {server.host}')
+        return Result(f'runs on {server.host}')
 
     def _look(self, step: Step, control: Control) -> Server | None:
         try:
@@ -239,9 +265,6 @@ class Start:
         if server is None:
             raise deleted(step.target)
         return server
-
-
-_PAST = {'start': 'started', 'reboot': 'rebooted'}
 
 
 def _on_hosts(

@@ -12,7 +12,7 @@ from typing import Any
 from osc_recover import records
 from osc_recover.checks import disaster
 from osc_recover.checks.disaster import View, proof
-from osc_recover.checks.disaster.servers import way
+from osc_recover.checks.disaster.servers import state, way
 from osc_recover.checks.request import CloudRecovery as CloudRecovery
 from osc_recover.facts import Server
 from osc_recover.facts.disaster import DisasterSeen
@@ -104,9 +104,9 @@ def _once(view: View, server: Server) -> dict[str, Any]:
     shown = proof.off(view, server)
     newest = view.actions(server)[:1]
     return {
-        'how': way(server),
+        'how': way(view, server),
         'host': server.host,
-        'state': server.vm_state,
+        'state': state(view, server),
         'proof': shown.how if shown else '',
         'after': newest[0].request if newest else '',
         'volumes': _volumes(view, server),

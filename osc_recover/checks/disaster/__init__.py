@@ -24,7 +24,7 @@ def verdict(view: View, server: Server) -> Verdict:
         server.id,
         server.name,
         _kind(view, server),
-        servers.way(server),
+        servers.way(view, server),
         True,
         server.host,
         reason='; '.join(text for text in texts if text),

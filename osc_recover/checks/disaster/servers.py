@@ -20,6 +20,7 @@ _AT_REST = {
 # What nova/compute/api.py starts, and what it reboots hard.
 STARTED, REBOOTED = ('stopped',), ('active', 'error')
 _STOP, _START = 'stop', {'start', 'reboot'}
+_STOPPING = 'powering-off'
 
 Check = Callable[[View, Server], Finding | None]
 
@@ -30,9 +31,22 @@ def first(view: View, server: Server) -> Finding | None:
     return next((finding for finding in found if finding), None)
 
 
-def way(server: Server) -> str:
+def state(view: View, server: Server) -> str:
+    """Its vm_state, or the one that nova is about to give it by itself.
+
+    It stops what it finds off some time after its host came up
+    (nova/compute/manager.py, _sync_instance_power_state).
+    """
+    newest = _newest_of_power(view, server)
+    by_nova = newest and newest.action == _STOP and not newest.user
+    if by_nova and server.task_state == _STOPPING:
+        return 'stopped'
+    return server.vm_state
+
+
+def way(view: View, server: Server) -> str:
     """What is asked for of a server that is to run: start or reboot."""
-    return 'start' if server.vm_state in STARTED else 'reboot'
+    return 'start' if state(view, server) in STARTED else 'reboot'
 
 
 def _at_rest(_view: View, server: Server) -> Finding | None:
@@ -75,7 +89,7 @@ def _was_not_running(view: View, server: Server) -> Finding | None:
 
 
 def _stopped_since(view: View, server: Server) -> Finding | None:
-    """The snapshot is older than its end: whoever stopped it meant it."""
+    """The snapshot is older than its stop: a user who stopped it meant it."""
     newest = _newest_of_power(view, server)
     if view.was(server) is None or server.vm_state != 'stopped':
         return None
@@ -87,12 +101,15 @@ def _stopped_since(view: View, server: Server) -> Finding | None:
             'stays so'
         )
     booted = view.booted_at(server.host)
-    if booted and newest.at[:19] < booted[:19]:
-        return fine(
-            'it had shut itself down before its host went, since the '
-            'snapshot, and stays so'
-        )
-    return None
+    if not booted or newest.at[:19] >= booted[:19]:
+        return None
+    return refusal(
+        'stopped-before-boot',
+        'nova itself stopped it before its host has booted: its guest had '
+        'shut itself down, or the power was lost before',
+        f'openstack server start {server.id}, if it is to run',
+        f'stopped at {newest.at[:19]}, booted at {booted}',
+    )
 
 
 def _not_known(view: View, server: Server) -> Finding | None:
@@ -105,7 +122,7 @@ def _not_known(view: View, server: Server) -> Finding | None:
         else 'the snapshot does not have it'
     )
     newest = _newest_of_power(view, server)
-    if server.vm_state == 'stopped':
+    if state(view, server) == 'stopped':
         booted = view.booted_at(server.host)
         by_nova = newest and newest.action == _STOP and not newest.user
         if newest and by_nova and booted and newest.at[:19] >= booted[:19]:
@@ -127,8 +144,8 @@ def _not_known(view: View, server: Server) -> Finding | None:
     )
 
 
-def _under_way(_view: View, server: Server) -> Finding | None:
-    if not server.task_state:
+def _under_way(view: View, server: Server) -> Finding | None:
+    if not server.task_state or state(view, server) != server.vm_state:
         return None
     return refusal(
         'under-way',
