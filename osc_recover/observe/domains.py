@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Servers as nova has them, and their domains on all hosts, as facts."""
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 
 from osc_recover import errors
 from osc_recover.facts import Domain, DomainsSeen, HostLook, Server
+from osc_recover.facts.audit import Everything, Gap
 from osc_recover.gateways.compute import Compute
 from osc_recover.gateways.domains import Domains
 
@@ -34,6 +36,22 @@ def domains(
         looks,
         tuple(d for d in further if d.uuid not in found),
     )
+
+
+def closer(seen: Everything, host: str, gateway: Domains) -> Everything:
+    """What was seen of a cloud, with a closer look at one host.
+
+    One that has not told of its domains is not asked again.
+    """
+    told = [one for one in seen.domains if one.host == host]
+    if not told or told[0].problem:
+        return seen
+    mine = [server.id for server in seen.servers if server.host == host]
+    [look] = gateway.look([host], mine)
+    if look.problem:
+        gap = Gap(f'consoles of {host}', look.problem, look.way_out)
+        return dataclasses.replace(seen, gaps=(*seen.gaps, gap))
+    return dataclasses.replace(seen, looks=(look,))
 
 
 def _on(looks: Iterable[HostLook], hosts: Sequence[str]) -> Iterator[Domain]:

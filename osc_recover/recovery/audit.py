@@ -16,6 +16,7 @@ from osc_recover.gateways.domains import Domains
 from osc_recover.gateways.hosts import Hosts
 from osc_recover.markers import run_in
 from osc_recover.observe.audit import everything
+from osc_recover.observe.domains import closer
 from osc_recover.plan import Plan
 from osc_recover.procedures.audit import check_codes, mend
 from osc_recover.recovery.known import check_hosts
@@ -70,10 +71,10 @@ class AuditOfCloud:
         """
         if host:
             self._check_host(host)
-        seen = self._look()
+        seen = self._look(host)
         found = audit.findings(seen, min_age)
         if found:
-            seen = self._look()
+            seen = self._look(host)
             again = audit.findings(seen, min_age)
             found = audit.held_back(
                 audit.confirmed(found, again), self._taken(seen.services)
@@ -89,10 +90,14 @@ class AuditOfCloud:
             if run and not self._runs.is_finished(run)
         }
 
-    def _look(self) -> Everything:
+    def _look(self, host: str) -> Everything:
         databases = self._databases
         known = databases if databases.configured else None
-        return everything(self._cloud, self._domains, known)
+        seen = everything(self._cloud, self._domains, known)
+        if not host or not seen.domains:
+            return seen
+        with Hosts(self._settings.ssh) as asked:
+            return closer(seen, host, Domains(asked))
 
     def _domains(self, hosts: Sequence[str]) -> tuple[HostDomains, ...]:
         """What hosts tell of their domains, where it is said how to ask."""

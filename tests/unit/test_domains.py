@@ -6,10 +6,13 @@ import argparse
 import pytest
 
 from osc_recover import errors
+from osc_recover.checks import audit
 from osc_recover.commands import domain as commands
 from osc_recover.effects import Control
 from osc_recover.facts import Console, Definition, Domain, HostDomains, Server
+from osc_recover.facts.audit import Everything
 from osc_recover.gateways.domains import Domains
+from osc_recover.observe.domains import closer
 from osc_recover.observe.domains import domains as observe
 from osc_recover.operations.domains import Define, Filters, Forget
 from osc_recover.plan import Step
@@ -131,6 +134,39 @@ def test_of_a_host_all_servers_and_all_domains_are_seen():
     seen = observe(Nova(WEB, moved), Domains(hosts), [], ['a', 'b'], ['a'])
     assert seen.servers == (WEB, moved)
     assert [domain.uuid for domain in seen.strangers] == [gone]
+
+
+# What an audit of one host sees of it
+
+
+def audited(*told):
+    return Everything(servers=(WEB, Server(OTHER, 'db', 'b')), domains=told)
+
+
+def test_an_audit_of_one_host_looks_closer_at_it():
+    told = HostDomains('a', (Domain('a', S1, NAME, 'running', True),))
+    hosts = Hosts({'a': answer('10.0.0.98')})
+    seen = closer(audited(told), 'a', Domains(hosts))
+    assert hosts.asked == [('a', 'domains.look', {'uuids': [S1]})]
+    found = [(f.code, f.about) for f in audit.findings(seen, 0)]
+    assert ('listen', S1) in found
+    assert ('conf-listen', S1) in found
+
+
+def test_a_host_that_is_silent_is_not_asked_again():
+    hosts = Hosts({})
+    told = audited(HostDomains('a', problem='no route'))
+    assert closer(told, 'a', Domains(hosts)) == told
+    assert closer(told, 'c', Domains(hosts)) == told
+    assert hosts.asked == []
+
+
+def test_a_closer_look_that_fails_is_a_gap_and_takes_nothing_away():
+    told = audited(HostDomains('a'))
+    seen = closer(told, 'a', Domains(Hosts({'a': LOST})))
+    assert (seen.domains, seen.looks) == (told.domains, ())
+    [gap] = seen.gaps
+    assert (gap.what, gap.problem) == ('consoles of a', LOST.sentence)
 
 
 # Carried out
