@@ -10,6 +10,7 @@ import uuid
 import pytest
 
 from tests import practice as lib
+from tests.functional import planted_rows
 
 pytestmark = pytest.mark.functional
 
@@ -255,6 +256,39 @@ def test_a_volume_that_does_not_end_to_detach_is_in_use_again(bed):
     bed.fix('volume-wedged')
     now = bed.cloud.sdk.block_storage.get_volume(bed.volume)
     assert now.status == 'in-use'
+
+
+def test_a_volume_that_is_attached_and_available_is_in_use_again(bed):
+    wedge(bed.volume, 'available')
+    bed.until_found(('volume-status', bed.volume))
+    bed.fix('volume-status')
+    now = bed.cloud.sdk.block_storage.get_volume(bed.volume)
+    assert (now.status, len(now.attachments)) == ('in-use', 1)
+
+
+def test_a_volume_that_is_attached_elsewhere_is_said(bed):
+    with planted_rows.changed(
+        'cinder.volume_attachment',
+        {'volume_id': bed.volume, 'deleted': 0},
+        attached_host='cmp3',
+    ):
+        [state] = {state for state, _ in until_any(bed)}
+        assert state == 'attachment-elsewhere'
+        [row] = bed.audit('--host', 'cmp3').rows
+        assert 'on cmp3, not on cmp2' in row['Reason']
+
+
+def test_a_server_whose_guest_is_off_for_nova_is_said(bed):
+    with planted_rows.changed(
+        'nova.instances', {'uuid': bed.web}, power_state=4
+    ):
+        bed.until_found(('states-disagree', bed.web))
+
+
+def until_any(bed):
+    """What is found, as soon as anything is."""
+    bed.cloud.until(bed.found, 'anything')
+    return bed.found()
 
 
 def wedge(volume, status):

@@ -538,6 +538,19 @@ def test_a_volume_that_cinder_itself_attaches_is_not_wedged():
     assert found(volumes=more, attachments=own) == []
 
 
+def test_a_volume_that_is_attached_is_in_use_again():
+    one = finding(volumes=(volume(status='available'),))
+    assert (one.code, one.remedy.args['to']) == ('volume-status', 'in-use')
+    assert one.remedy.args['servers'] == [DB]
+
+
+def test_a_volume_that_is_in_use_by_nobody_is_said_and_left():
+    more = (volume(), volume('v2'))
+    one = finding(volumes=more)
+    assert (one.code, one.about, one.remedy) == ('volume-status', 'v2', None)
+    assert found(volumes=more, unseen=('attachments',)) == []
+
+
 def test_a_volume_on_a_host_that_does_not_exist_is_said():
     lost = (volume(), volume('v2', status='available', host='old@lab#p'))
     assert found(volumes=lost) == [('volume-unknown-host', 'v2')]

@@ -19,6 +19,7 @@ from osc_recover.checks.audit import guests as guests
 from osc_recover.checks.audit import homes as homes
 from osc_recover.checks.audit import migrations as migrations
 from osc_recover.checks.audit import volumes as volumes
+from osc_recover.checks.audit import volume_states as volume_states
 from osc_recover.checks.audit import attachments as attachments
 from osc_recover.checks.audit import servers as servers
 from osc_recover.checks.audit import ports as ports
@@ -37,6 +38,7 @@ FIXES: Mapping[str, str] = {
     'attachment-reserved': 'delete it',
     'volume-wedged': 'make it in-use or available again',
     'volume-error': 'make it in-use again',
+    'volume-status': 'make it in-use again',
     'wedged-task': 'take the task away',
 }
 
