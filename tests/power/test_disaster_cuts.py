@@ -124,8 +124,7 @@ def test_a_tool_that_is_killed_finishes_wherever_that_was(folder, fuse):
     for cut in range(1, whole.count + 1):
         world, where = Powerless(), folder()
         with crooked_cloud.cloud(world) as (_, cloud):
-            fuse(Fuse())
-            made = lost(cloud, world)
+            world.lose_power()
             fuse(Fuse(cut))
             with pytest.raises(PowerLoss):
                 start(cloud, world, where, made)

@@ -1,0 +1,300 @@
+# SPDX-License-Identifier: Apache-2.0
+"""After a power loss: who is touched, and what keeps a server as it is."""
+
+import dataclasses
+import itertools
+
+import pytest
+
+from osc_recover import errors, operations
+from osc_recover.agent import hello
+from osc_recover.checks.request import CloudRecovery
+from osc_recover.effects import Control
+from osc_recover.facts.disaster import DisasterSeen, Happened
+from osc_recover.observe.disaster import seen
+from osc_recover.operations.disaster_hosts import Up, command
+from osc_recover.plan import Plan, Step
+from osc_recover.procedures.disaster import recover_cloud
+from osc_recover.runs import Run
+from tests.power.powerless_cloud import DB, DRAINED, WEB, Powerless
+from tests.unit import crooked_cloud
+from tests.unit.snapshot_facts import HOST, SERVER, snapshot
+
+BEFORE = snapshot()
+DOMAIN = HOST.domains[0]
+BOOTED = '2026-11-27T02:00:00'
+OFF = dataclasses.replace(
+    HOST,
+    boot_id='boot-2',
+    booted_at=BOOTED,
+    domains=(dataclasses.replace(DOMAIN, state='shut off'),),
+)
+NOVA = Happened('stop', 'r2', '', '2026-11-27T02:05:00.000000')
+USER = dataclasses.replace(NOVA, user='u1')
+REQUEST = CloudRecovery('0a1b2c3d')
+
+
+def verdict(*actions, before=BEFORE, host=OFF, request=REQUEST, **changed):
+    """What becomes of the one server."""
+    server = dataclasses.replace(SERVER, **changed)
+    now = snapshot(servers=(server,), hosts=(host,))
+    found = DisasterSeen(now, before, 'then', {'s1': actions})
+    made = recover_cloud(found, request)
+    return next(v for v in made.verdicts if v.server == 's1')
+
+
+def test_one_that_nova_is_about_to_stop_by_itself_is_started():
+    stopping = {'task_state': 'powering-off'}
+    assert verdict(NOVA, **stopping).code == 'start'
+    assert verdict(USER, **stopping).code == 'under-way'
+    assert verdict(**stopping).code == 'under-way'
+
+
+@pytest.mark.parametrize(
+    'state', ['idle', 'paused', 'in shutdown', 'crashed', 'no state']
+)
+def test_only_a_domain_that_is_shut_off_is_off(state):
+    domain = dataclasses.replace(DOMAIN, state=state)
+    host = dataclasses.replace(OFF, domains=(domain,))
+    assert not verdict(host=host).act
+
+
+@pytest.mark.parametrize(
+    'changed',
+    [
+        {'boot_id': 'boot-1'},
+        {'boot_id': ''},
+        {'problem': 'it is silent'},
+        {'host': 'cmp2'},
+    ],
+)
+def test_without_libvirt_it_must_be_another_boot_of_the_same_host(changed):
+    mute = dataclasses.replace(OFF, domains=(), absent=('libvirt',))
+    assert verdict(host=mute).code == 'reboot'
+    host = dataclasses.replace(mute, **changed)
+    assert verdict(host=host).code == 'not-proven-off'
+
+
+def test_libvirt_that_does_not_answer_is_not_one_that_is_absent():
+    problems = {'domains': 'libvirt does not answer'}
+    mute = dataclasses.replace(OFF, domains=(), problems=problems)
+    assert verdict(host=mute).code == 'reboot'  # its host has booted since
+    same = dataclasses.replace(mute, boot_id='boot-1')
+    told = verdict(host=same)
+    assert told.code == 'not-proven-off'
+    assert 'libvirt does not answer' in told.reason
+
+
+def test_a_start_since_the_boot_takes_the_proof_away():
+    mute = dataclasses.replace(OFF, domains=(), absent=('libvirt',))
+    late = Happened('reboot', 'r3', 'u1', '2026-11-27T02:00:00.000000')
+    early = dataclasses.replace(late, at='2026-11-27T01:59:59.000000')
+    assert verdict(late, host=mute).code == 'not-proven-off'
+    assert verdict(early, host=mute).code == 'reboot'
+    # A host that does not tell when: any since the snapshot.
+    when = dataclasses.replace(mute, booted_at='')
+    assert verdict(early, host=when).code == 'not-proven-off'
+
+
+def test_where_it_moved_to_since_a_boot_proves_nothing():
+    mute = dataclasses.replace(OFF, domains=(), absent=('libvirt',))
+    elsewhere = dataclasses.replace(SERVER, host='cmp9')
+    before = snapshot(servers=(elsewhere,))
+    assert verdict(before=before, host=mute).code == 'not-proven-off'
+
+
+def test_without_a_snapshot_the_boot_decides():
+    stopped = {'vm_state': 'stopped', 'before': None}
+    assert verdict(NOVA, **stopped).code == 'start'
+    assert verdict(USER, **stopped).code == 'not-known'
+    early = dataclasses.replace(NOVA, at='2026-11-27T01:59:59.000000')
+    assert verdict(early, **stopped).code == 'not-known'
+    silent = dataclasses.replace(OFF, booted_at='')
+    told = verdict(NOVA, host=silent, **stopped)
+    assert (told.code, told.act) == ('not-known', False)
+    assert 'when it has booted' in told.reason
+
+
+def test_one_of_other_options_is_no_row():
+    for narrow in ({'servers': ('s2',)}, {'hosts': ('cmp2',)},
+                   {'projects': ('p2',)}):  # fmt: skip
+        request = dataclasses.replace(REQUEST, **narrow)
+        with pytest.raises(StopIteration):
+            verdict(request=request)
+
+
+def test_a_volume_that_it_lost_meanwhile_is_said():
+    now = snapshot(attachments=(), volumes=(), hosts=(OFF,))
+    made = recover_cloud(DisasterSeen(now, BEFORE), REQUEST)
+    [row] = [v for v in made.verdicts if v.server == 's1']
+    assert (row.code, row.act) == ('reboot', True)
+    assert 'it had volume v1' in row.reason
+    assert 'volume attach --snapshot 0a1b2c3d' in row.way_out
+
+
+# Operations
+
+
+def carried(world, cloud, verb, step, tick=0.01):
+    run = Run('r', Plan('cloud', ('cmp1',), ()), 'key', 'practice', 0.0)
+    made = operations.of_disaster(
+        cloud, world, run, Control(), grace=0, tick=tick
+    )
+    return made.operations[verb]
+
+
+def planned(world, cloud):
+    """The steps of the plan, by name, after the power went."""
+    before = world.look(cloud)
+    world.lose_power()
+    found = seen(cloud, lambda: world.look(cloud), before, '', workers=2)
+    return {step.name: step for step in recover_cloud(found, REQUEST).steps()}
+
+
+@pytest.fixture
+def powerless():
+    world = Powerless()
+    with crooked_cloud.cloud(world) as (_, cloud):
+        yield world, cloud
+
+
+def refused(operation, step):
+    with pytest.raises(errors.StepFailed) as caught:
+        operation.apply(step)
+    return caught.value.sentence
+
+
+def test_it_is_started_only_as_it_was_planned(powerless):
+    world, cloud = powerless
+    step = planned(world, cloud)[f'start:{WEB}']
+    start = carried(world, cloud, step.verb, step)
+    server = world.servers[WEB]
+    for changed, said in (
+        ({'OS-EXT-SRV-ATTR:host': 'cmp2'}, 'nova has it on cmp2 now'),
+        ({'OS-EXT-STS:vm_state': 'paused'}, 'it is paused now, not active'),
+    ):
+        was = {key: server[key] for key in changed}
+        server |= changed
+        assert said in refused(start, step)
+        server |= was
+    # A user has stopped it since, and not nova.
+    world._off(WEB, 'u1', BOOTED)
+    assert 'it is stopped now' in refused(start, step)
+    assert world.starts[WEB] == []
+    world.actions[WEB][0]['user_id'] = None
+    start.apply(step)
+    assert world.starts[WEB] == ['start']
+
+
+def test_a_host_that_does_not_tell_any_more_is_no_proof(powerless):
+    world, cloud = powerless
+    steps = planned(world, cloud)
+    silent = errors.HostUnreachable('cmp1', 'connection refused')
+    world.each = lambda names, op, args, **how: [(n, silent) for n in names]
+    step = steps[f'start:{WEB}']
+    with pytest.raises(errors.StepFailed) as caught:
+        carried(world, cloud, step.verb, step).in_effect(step)
+    assert 'nothing shows any more that it is off' in caught.value.sentence
+    # Where there is no libvirt, the boot was the proof.
+    step = steps[f'start:{DRAINED}']
+    assert not carried(world, cloud, step.verb, step).in_effect(step)
+
+
+def test_a_server_that_does_not_come_up_is_not_asked_again(powerless):
+    world, cloud = powerless
+    step = planned(world, cloud)[f'start:{DB}']
+    start = carried(world, cloud, step.verb, step)
+    start.apply(step)
+    world.servers[DB] |= {
+        'OS-EXT-STS:task_state': None,
+        'OS-EXT-STS:vm_state': 'error',
+        'fault': {'message': 'no such device'},
+    }
+    with pytest.raises(errors.StepFailed) as caught:
+        start.follow(step, Control())
+    assert 'no such device' in caught.value.sentence
+    assert 'not asked for a second time' in caught.value.way_out
+    assert start.in_effect(step)
+
+
+def test_rules_and_sessions_that_are_missing_are_named(powerless):
+    world, cloud = powerless
+    rule = 'filter: -A INPUT -p tcp -j ACCEPT'
+    args = {
+        'rules': [['iptables', 'filter: -A INPUT'], ['iptables', rule]],
+        'targets': ['iqn.v1'],
+    }
+    step = Step('compare:cmp1', 'disaster.compare', 'cmp1', args)
+    compare = carried(world, cloud, step.verb, step)
+    with pytest.raises(errors.StepFailed) as caught:
+        compare.follow(step, Control())
+    assert '1 firewall rules' in caught.value.sentence
+    assert 'iqn.v1' in caught.value.sentence
+    assert 'iptables -t filter -A INPUT -p tcp -j ACCEPT' in (
+        caught.value.way_out
+    )
+    less = {'rules': args['rules'][:1], 'targets': []}
+    compare.follow(dataclasses.replace(step, args=less), Control())
+
+
+@pytest.mark.parametrize(
+    'tool, rule, expected',
+    [
+        (
+            'iptables',
+            'filter: :INPUT DROP',
+            'iptables -t filter -P INPUT DROP',
+        ),
+        ('ebtables', 'nat: :mine -', 'ebtables -t nat -N mine'),
+        (
+            'nft',
+            'table ip t, chain c: tcp dport 22 accept',
+            'nft add rule ip t c tcp dport 22 accept',
+        ),
+    ],
+)
+def test_a_rule_has_the_command_that_brings_it_back(tool, rule, expected):
+    assert command(tool, rule) == expected
+
+
+def test_a_service_that_stays_down_is_an_end():
+    clock = itertools.count(step=100.0)
+    step = Step('up:cmp1', 'disaster.compute-up', 'cmp1')
+    asked = []
+
+    def is_up(step):
+        asked.append(step)
+        return False
+
+    up = Up(is_up, 'nova-compute', clock=lambda: next(clock))
+    control = Control()
+    control.wait = lambda seconds: None
+    with pytest.raises(errors.StepFailed) as caught:
+        up.follow(step, control)
+    assert 'nova-compute on cmp1 is down' in caught.value.sentence
+    assert len(asked) > 1
+
+
+# The agent
+
+
+@pytest.mark.parametrize(
+    'text, told',
+    [
+        ('cpu 1 2\nbtime 1764208800\nprocesses 9\n', '2025-11-27T02:00:00'),
+        ('cpu 1 2\n', ''),
+        ('btime x\n', ''),
+        ('btime\n', ''),
+        ('btime 99999999999999999999\n', ''),
+    ],
+)
+def test_a_host_tells_when_it_was_booted(tmp_path, monkeypatch, text, told):
+    path = tmp_path / 'stat'
+    path.write_text(text)
+    monkeypatch.setattr(hello, '_STAT', str(path))
+    assert hello.booted_at() == told
+
+
+def test_a_host_without_that_file_does_not_tell(tmp_path, monkeypatch):
+    monkeypatch.setattr(hello, '_STAT', str(tmp_path / 'none'))
+    assert hello.booted_at() == ''
