@@ -18,9 +18,10 @@ from osc_recover.procedures.disaster import recover_cloud
 from osc_recover.runs import Run
 from tests.power.powerless_cloud import DB, DRAINED, WEB, Powerless
 from tests.unit import crooked_cloud
-from tests.unit.snapshot_facts import HOST, SERVER, snapshot
+from tests.unit.snapshot_facts import ATTACHMENT, HOST, SERVER, snapshot
 
 BEFORE = snapshot()
+ATTACHED = dataclasses.replace(ATTACHMENT, status='attached')
 DOMAIN = HOST.domains[0]
 BOOTED = '2026-11-27T02:00:00'
 OFF = dataclasses.replace(
@@ -37,7 +38,7 @@ REQUEST = CloudRecovery('0a1b2c3d')
 def verdict(*actions, before=BEFORE, host=OFF, request=REQUEST, **changed):
     """What becomes of the one server."""
     server = dataclasses.replace(SERVER, **changed)
-    now = snapshot(servers=(server,), hosts=(host,))
+    now = snapshot(servers=(server,), hosts=(host,), attachments=(ATTACHED,))
     found = DisasterSeen(now, before, 'then', {'s1': actions})
     made = recover_cloud(found, request)
     return next(v for v in made.verdicts if v.server == 's1')
@@ -64,7 +65,7 @@ def test_only_a_domain_that_is_shut_off_is_off(state):
     [
         {'boot_id': 'boot-1'},
         {'boot_id': ''},
-        {'problem': 'it is silent'},
+        {'problem': 'it is silent', 'boot_id': ''},
         {'host': 'cmp2'},
     ],
 )
@@ -136,7 +137,7 @@ def test_a_volume_that_it_lost_meanwhile_is_said():
 
 
 def carried(world, cloud, verb, step, tick=0.01):
-    run = Run('r', Plan('cloud', ('cmp1',), ()), 'key', 'practice', 0.0)
+    run = Run('r', 0.0, 'key', 'practice', Plan('cloud', ('cmp1',), ()))
     made = operations.of_disaster(
         cloud, world, run, Control(), grace=0, tick=tick
     )
@@ -189,7 +190,7 @@ def test_it_is_started_only_as_it_was_planned(powerless):
 def test_a_host_that_does_not_tell_any_more_is_no_proof(powerless):
     world, cloud = powerless
     steps = planned(world, cloud)
-    silent = errors.HostUnreachable('cmp1', 'connection refused')
+    silent = errors.HostSilent('cmp1', 'it is silent', 'wait')
     world.each = lambda names, op, args, **how: [(n, silent) for n in names]
     step = steps[f'start:{WEB}']
     with pytest.raises(errors.StepFailed) as caught:
