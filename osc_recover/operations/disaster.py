@@ -213,15 +213,13 @@ class Start:
             self._control.wait(_TICK)
 
     def _by_nova(self, step: Step) -> bool:
-        """Whether nova has stopped it since, as it found its guest off.
+        """Whether nova has stopped it by itself, as it found its guest off.
 
         It compares some time after its host came up (nova/compute/manager.py,
-        _sync_instance_power_state).
+        _sync_instance_power_state), be it while the plan is made.
         """
-        told = [*self._since(step)]
-        return bool(told) and all(
-            one.action == 'stop' and not one.user for one in told
-        )
+        newest = self._compute.happened(step.target)[:1]
+        return any(one.action == 'stop' and not one.user for one in newest)
 
     def _moved(self, step: Step, server: Server) -> str:
         """What is not as it was planned, in words."""

@@ -6,6 +6,7 @@ import json
 import pathlib
 import shutil
 import threading
+import uuid
 
 import pytest
 
@@ -59,6 +60,7 @@ class Bed:
     def save(self, name):
         done = self.recover('snapshot', 'save', '--name', name)
         assert done.status == 0, done
+        self.newest = name
 
     def starts(self):
         """Server -> how often it was told to start or reboot."""
@@ -97,6 +99,21 @@ class Bed:
             for guest in guests.values()
         }
 
+    def heal(self):
+        """Everything runs that is to, whatever a test has left."""
+        for name, server in self.ids.items():
+            if name == 'off' or self.power()[name]:
+                continue
+            stopped = self.cloud.server(server)['status'] == 'SHUTOFF'
+            self.cloud.action(
+                server,
+                **({'os-start': None} if stopped
+                   else {'reboot': {'type': 'HARD'}}),
+            )  # fmt: skip
+        self.cloud.until(lambda: self.power() == RUNNING, 'all running')
+        for name, server in self.ids.items():
+            self.cloud.wait(server, 'SHUTOFF' if name == 'off' else 'ACTIVE')
+
     def lose(self, *hosts):
         for host in hosts:
             self.machines[host].lose_power()
@@ -121,6 +138,14 @@ def bed(clean, tmp_path_factory):
         yield Bed(clean, folder, machines)
 
 
+@pytest.fixture
+def kept(bed):
+    """All is as it is to be, and kept so; and is so again afterwards."""
+    bed.save(f'kept-{uuid.uuid4().hex[:6]}')
+    yield bed
+    bed.heal()
+
+
 def rows(done):
     return {row['Name']: row for row in done.rows}
 
@@ -137,15 +162,14 @@ def verdicts(done):
 RUNNING = {'web': True, 'db': True, 'root': True, 'far': True, 'off': False}
 
 
-def test_everything_comes_back_each_server_started_once(bed):
-    bed.save('before')
-    volumes, starts, states = bed.volumes(), bed.starts(), bed.states()
-    bed.lose(ONE, TWO)
-    assert not any(bed.power().values())
-    bed.power_up(ONE)
-    late = threading.Timer(5, bed.power_up, [TWO])
+def test_everything_comes_back_each_server_started_once(kept):
+    volumes, starts, states = kept.volumes(), kept.starts(), kept.states()
+    kept.lose(ONE, TWO)
+    assert not any(kept.power().values())
+    kept.power_up(ONE)
+    late = threading.Timer(5, kept.power_up, [TWO])
     late.start()
-    done = bed.run('--priority-property', 'prio', '--wave', '2', '--yes')
+    done = kept.run('--priority-property', 'prio', '--wave', '2', '--yes')
     late.join()
     assert done.status == 0, done
     assert list(done.rows[0]) == COLUMNS['cloud']
@@ -154,15 +178,15 @@ def test_everything_comes_back_each_server_started_once(bed):
         'off': 'ok',
     }  # fmt: skip
     assert 'potential for data loss' in done.stderr
-    assert bed.power() == RUNNING
-    assert (bed.states(), bed.volumes()) == (states, volumes)
+    assert kept.power() == RUNNING
+    assert (kept.states(), kept.volumes()) == (states, volumes)
     once = collections.Counter(RUNNING)
-    assert bed.starts() - starts == +once
-    again = bed.run('--yes')
+    assert kept.starts() - starts == +once
+    again = kept.run('--yes')
     assert again.status == 0, again
     assert set(verdicts(again).values()) == {'ok'}
-    assert bed.starts() - starts == +once
-    diff = bed.recover('snapshot', 'diff', 'before')
+    assert kept.starts() - starts == +once
+    diff = kept.recover('snapshot', 'diff', kept.newest)
     # This machine plays the hosts, and others mount on it, too.
     told = {
         row['Kind']
@@ -172,76 +196,75 @@ def test_everything_comes_back_each_server_started_once(bed):
     assert told == {'id', 'time'}, diff.stdout
 
 
-def test_with_half_of_the_hosts_alive_those_are_left_alone(bed):
-    bed.save('half')
-    starts, calls = bed.starts(), len(lab.volume_calls())
-    bed.lose(TWO)
-    bed.power_up(TWO)
-    done = bed.run('--yes')
+def test_with_half_of_the_hosts_alive_those_are_left_alone(kept):
+    starts, calls = kept.starts(), len(lab.volume_calls())
+    kept.lose(TWO)
+    kept.power_up(TWO)
+    done = kept.run('--yes')
     assert done.status == 0, done
     assert verdicts(done) == {
         'far': 'up', 'web': 'ok', 'db': 'ok', 'root': 'ok', 'off': 'ok',
     }  # fmt: skip
-    assert bed.starts() - starts == {'far': 1}
+    assert kept.starts() - starts == {'far': 1}
     assert {c['host'] for c in lab.volume_calls()[calls:]} <= {TWO}
-    assert bed.power() == RUNNING
+    assert kept.power() == RUNNING
 
 
-def test_a_guest_that_is_not_proven_off_is_not_touched(bed):
-    bed.lose(ONE)
-    bed.power_up(ONE)
-    starts = bed.starts()
-    done = bed.run('--no-agent', '--yes')
+def test_a_guest_that_is_not_proven_off_is_not_touched(kept):
+    kept.lose(ONE)
+    kept.power_up(ONE)
+    starts = kept.starts()
+    done = kept.run('--no-agent', '--yes')
     assert done.status == 3, done
     told = verdicts(done)
     assert told.pop('off') == 'ok'
     assert set(told.values()) == {'not-proven-off'}
-    assert bed.starts() == starts
-    done = bed.run('--server', 'web', '--server', 'db', '--dry-run')
+    assert kept.starts() == starts
+    done = kept.run('--server', 'web', '--server', 'db', '--dry-run')
     assert done.status == 0, done
     assert verdicts(done) == {'web': 'up', 'db': 'up'}
-    assert bed.starts() == starts
-    done = bed.run('--host', ONE, '--yes')
+    assert kept.starts() == starts
+    done = kept.run('--host', ONE, '--yes')
     assert done.status == 0, done
-    assert bed.power() == RUNNING
+    assert kept.power() == RUNNING
 
 
-def test_a_mapping_that_cinder_does_not_know_keeps_its_server_off(bed):
-    bed.lose(ONE)
-    bed.power_up(ONE)
-    starts = bed.starts()
-    [volume] = [v for v, _, _ in bed.volumes()['root']]
+def test_a_mapping_that_cinder_does_not_know_keeps_its_server_off(kept):
+    kept.lose(ONE)
+    kept.power_up(ONE)
+    starts = kept.starts()
+    [volume] = [v for v, _, _ in kept.volumes()['root']]
     hide = 'UPDATE volume_attachment SET deleted=%s WHERE volume_id=%s'
     with lib.database('cinder') as cinder, cinder.cursor() as cursor:
         cursor.execute(hide, [1, volume])
         try:
-            done = bed.run('--yes')
+            done = kept.run('--yes')
         finally:
             cursor.execute(hide, [0, volume])
     assert done.status == 1, done
     told = rows(done)
     assert told['root']['Verdict'] == 'volumes-wrong'
     assert 'cinder does not know' in told['root']['Reason']
-    assert (bed.starts() - starts)['root'] == 0
+    assert (kept.starts() - starts)['root'] == 0
     assert told['web']['State'] == 'recovered'
-    assert [v for v, _, _ in bed.volumes()['root']] == [volume]
-    assert bed.run('--yes').status == 0
-    assert bed.power() == RUNNING
+    assert [v for v, _, _ in kept.volumes()['root']] == [volume]
+    assert kept.run('--yes').status == 0
+    assert kept.power() == RUNNING
 
 
-def test_without_a_snapshot_only_what_nova_stopped_is_started(bed):
-    bed.lose(ONE)
-    bed.power_up(ONE)
+def test_without_a_snapshot_only_what_nova_stopped_is_started(kept):
+    kept.lose(ONE)
+    kept.power_up(ONE)
     for name in ('web', 'db', 'root'):
-        bed.cloud.wait(bed.ids[name], 'SHUTOFF')
-    bed.cloud.action(bed.ids['db'], **{'os-start': None})
-    bed.cloud.wait(bed.ids['db'], 'ACTIVE')
-    bed.cloud.stop(bed.ids['db'])
-    starts = bed.starts()
+        kept.cloud.wait(kept.ids[name], 'SHUTOFF')
+    kept.cloud.action(kept.ids['db'], **{'os-start': None})
+    kept.cloud.wait(kept.ids['db'], 'ACTIVE')
+    kept.cloud.stop(kept.ids['db'])
+    starts = kept.starts()
     alone = lib.write_clouds(
-        _made(bed.clouds.parent / 'alone'),
+        _made(kept.clouds.parent / 'alone'),
         snapshots='/nowhere',
-        **bed.machines.section(),
+        **kept.machines.section(),
     )
     done = lib.recover(alone, 'cloud', '--yes')
     assert done.status == 1, done
@@ -250,26 +273,26 @@ def test_without_a_snapshot_only_what_nova_stopped_is_started(bed):
         'far': 'ok',
     }  # fmt: skip
     assert 'there is no snapshot' in done.stderr
-    assert bed.starts() - starts == {'web': 1, 'root': 1}
+    assert kept.starts() - starts == {'web': 1, 'root': 1}
 
 
-def test_a_snapshot_that_is_not_this_cloud_s_or_was_edited_is_refused(bed):
-    bed.save('edited')
-    folder = bed.clouds.parent / 'snapshots'
-    [kept] = [
+def test_a_snapshot_that_is_not_this_cloud_s_or_was_edited_is_refused(kept):
+    kept.save('edited')
+    folder = kept.clouds.parent / 'snapshots'
+    [saved] = [
         path.parent
         for path in folder.glob('*/manifest.json')
         if json.loads(path.read_text())['name'] == 'edited'
     ]
-    other = bed.clouds.parent / 'elsewhere' / kept.name
-    shutil.copytree(kept, other)
-    told = bed.run('--snapshot', str(other), '--dry-run')
+    other = kept.clouds.parent / 'elsewhere' / saved.name
+    shutil.copytree(saved, other)
+    told = kept.run('--snapshot', str(other), '--dry-run')
     assert told.status in (0, 3), told
     assert f'snapshot {other}' in told.stderr
     with (other / 'servers.json').open('a') as file:
         file.write(' ')
-    done = bed.run('--snapshot', str(other), '--yes')
+    done = kept.run('--snapshot', str(other), '--yes')
     assert done.status == 3, done
     assert 'servers.json' in done.rows[0]['Reason']
-    done = bed.run('--snapshot', 'nowhere', '--yes')
+    done = kept.run('--snapshot', 'nowhere', '--yes')
     assert (done.status, done.rows[0]['Verdict']) == (3, 'unknown-snapshot')

@@ -187,6 +187,17 @@ def test_it_is_started_only_as_it_was_planned(powerless):
     assert world.starts[WEB] == ['start']
 
 
+def test_nova_may_stop_it_while_the_plan_is_made(powerless):
+    world, cloud = powerless
+    step = planned(world, cloud)[f'start:{WEB}']
+    # The list of servers was read before that, and its actions after it.
+    world._off(WEB, None, BOOTED)
+    args = {**step.args, 'after': world.actions[WEB][0]['request_id']}
+    step = dataclasses.replace(step, args=args)
+    carried(world, cloud, step.verb, step).apply(step)
+    assert world.starts[WEB] == ['start']
+
+
 def test_a_host_that_does_not_tell_any_more_is_no_proof(powerless):
     world, cloud = powerless
     steps = planned(world, cloud)
