@@ -113,10 +113,17 @@ def _way_out(
             f'openstack port set --host {server.host} {port.id}, when a '
             f'device of its kind ({port.vnic_type}) is free there; {after}'
         )
-    if view.told('network agents') and not _wired(view, server.host):
+    fix = f'openstack recover audit --fix {code}'
+    if not view.told('network agents'):
+        return (
+            f'{fix} binds it there, when neutron tells that an agent on '
+            f'{server.host} is alive (openstack network agent list --host '
+            f'{server.host}); {after}'
+        )
+    if not _wired(view, server.host):
         return (
             f'no neutron agent on {server.host} is alive that could wire it: '
             'openstack network agent list --host '
-            f'{server.host}; then openstack recover audit --fix {code}'
+            f'{server.host}; then {fix}'
         )
-    return f'openstack recover audit --fix {code} binds it there; {after}'
+    return f'{fix} binds it there; {after}'
