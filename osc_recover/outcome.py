@@ -218,13 +218,13 @@ def _times(
     verdict: Verdict, start: float | None, events: Sequence[Event]
 ) -> Times:
     # In the database it is moved, and in no request.
-    by_hand = any(e.step == f'move:{verdict.server}' for e in events)
-    step = f'{"move" if by_hand else "evacuate"}:{verdict.server}'
+    ways = [f'{way}:{verdict.server}' for way in ('move', 'start', 'evacuate')]
+    mine = {e.step for e in events}
+    step = next((way for way in ways if way in mine), ways[-1])
     asked = _at(events, step, 'begun')
     there = _at(events, step, 'done')
     proven = _at(events, f'prove:{verdict.server}', 'done')
-    mine = [e for e in events if e.step == step]
-    ids = [e.request_id for e in mine if e.request_id]
+    ids = [e.request_id for e in events if e.step == step and e.request_id]
     return Times(
         verdict.server,
         verdict.name,

@@ -47,6 +47,12 @@ class RecoverCloud(carrier.Carrier):
         """Plan, approve, carry out."""
         request = self._request(parsed_args)
         plan = self.recover.disaster.plan(request)
+        if not plan.verdicts and (parsed_args.project or parsed_args.host):
+            raise errors.Refused(
+                'there is no server of these hosts and projects',
+                'projects are given by their IDs: openstack project list',
+                'no-servers',
+            )
         if plan.phases:
             return self.approved(plan, parsed_args)
         self.tell(plan)

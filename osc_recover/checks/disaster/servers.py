@@ -169,6 +169,13 @@ def _state(_view: View, server: Server) -> Finding | None:
 
 
 def _forced_down(view: View, server: Server) -> Finding | None:
+    if not server.host:
+        return refusal(
+            'no-host',
+            'nova has it on no host any more',
+            f'openstack server show {server.id}; a cell whose database is '
+            'down looks so, too',
+        )
     service = view.service(server.host)
     if service is None:
         return refusal(

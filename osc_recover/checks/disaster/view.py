@@ -21,12 +21,12 @@ class View:
 
     @functools.cached_property
     def servers(self) -> tuple[Server, ...]:
-        """Those that the options leave, each of them on a host."""
+        """Those that the options leave, and that are or were on a host."""
         asked = self.request
         return tuple(
             s
             for s in self.seen.now.servers
-            if (s.host or s.id in asked.servers)
+            if (s.host or self._was_placed(s))
             and (not asked.servers or s.id in asked.servers)
             and (not asked.projects or s.project in asked.projects)
             and (not asked.hosts or s.host in asked.hosts)
@@ -95,6 +95,10 @@ class View:
         """When a host was booted, in its own time, or ''."""
         told = self.host(host)
         return told.booted_at if told else ''
+
+    def _was_placed(self, server: Server) -> bool:
+        was = self.was(server)
+        return was is not None and bool(was.host)
 
     @functools.cached_property
     def _before(self) -> Mapping[str, Server]:
