@@ -19,6 +19,9 @@ _WORDS = {
     'return': (RETURNED, CHECKED),
     'service': (DONE, LEFT),
     'domain': (DONE, LEFT),
+    'mount': (DONE, LEFT),
+    'session-close': (DONE, LEFT),
+    'session-open': (DONE, LEFT),
     'instance': (DONE, LEFT),
     'attach': (DONE, LEFT),
     'cloud': (RECOVERED, LEFT),
@@ -30,7 +33,7 @@ _WORDS = {
 }
 
 # Verdicts on what is as it was asked for without being acted on.
-_FINE = ('excluded', 'ok')
+_FINE = ('excluded', 'moved', 'ok')
 
 # State of a lane's newest step -> how the lane is called.
 _STATES = {'failed': FAILED, 'in-doubt': IN_DOUBT, 'not-done': NOT_BEGUN}

@@ -2,6 +2,7 @@
 """What the operator asked for, as the checks and procedures read it."""
 
 import dataclasses
+from collections.abc import Mapping
 
 from osc_recover.facts.attaching import Wanted
 
@@ -209,3 +210,47 @@ class CloudRecovery:
     workers: int = 8
     timeout: int = 1800  # seconds a server
     mode: str = 'reconcile'
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SessionClose:
+    """``recover session close``: one session, by its number and its target.
+
+    ``server`` is the ID of the only server that it may serve, '' for
+    whichever it is.
+    """
+
+    host: str
+    session: int
+    target: str
+    server: str = ''
+    workers: int = 1
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SessionOpen:
+    """``recover session open``: what is missing on hosts.
+
+    ``snapshot`` is the id of the one that says what was open, '' for none;
+    with ``targets``, these and no other.
+    """
+
+    hosts: tuple[str, ...]
+    snapshot: str = ''
+    targets: tuple[str, ...] = ()
+    workers: int = 8
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class MountFix:
+    """``recover mount fix``: of hosts, and of guests by their IDs.
+
+    With ``points``, the entries of these and no other.  ``addresses`` maps
+    each guest to where it is reached.
+    """
+
+    hosts: tuple[str, ...] = ()
+    guests: tuple[str, ...] = ()
+    addresses: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    points: tuple[str, ...] = ()
+    workers: int = 8

@@ -52,13 +52,15 @@ class Target:
     """Where a host finds a volume; with several paths, several portals.
 
     ``driver`` is cinder's driver_volume_type, such as iscsi or rbd; ``name``
-    an IQN, an NQN, pool/image, or an export.
+    an IQN, an NQN, pool/image, or an export.  ``names`` has an IQN for each of
+    the portals, where they are not all the same.
     """
 
     driver: str = ''
     name: str = ''
     portals: tuple[str, ...] = ()
     luns: tuple[int, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -126,13 +128,31 @@ class KeptMapping:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Layer:
+    """Something over a disk: what /dev/mapper and the kernel call it.
+
+    ``kind`` is part, mpath, lvm, crypt, md or dm.
+    """
+
+    name: str
+    kernel: str
+    kind: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class SessionDevice:
-    """A disk that a session brought; ``holders`` are dm devices over it."""
+    """A disk that a session brought; ``holders`` are dm devices over it.
+
+    ``state`` is the kernel's word for it, such as running or offline;
+    ``over`` are all layers over it, the lower ones first.
+    """
 
     lun: int
     name: str
     wwid: str = ''
     holders: tuple[str, ...] = ()
+    state: str = ''
+    over: tuple[Layer, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -180,8 +200,9 @@ class HostState:
     """What a host told of itself, or why it did not.
 
     ``absent`` are the tools and services that are not there, which is no
-    error; ``problems`` maps a part that could not be told to the reason.
-    ``booted_at`` is in the host's own time.
+    error; ``booted_at`` is in the host's own time; ``recorded`` are mounts that
+    fstab keeps for when their sessions are open; ``problems`` maps a part that
+    could not be told, to the reason.
     """
 
     host: str
@@ -192,6 +213,7 @@ class HostState:
     domains: tuple[Domain, ...] = ()
     firewalls: tuple[Firewall, ...] = ()
     absent: tuple[str, ...] = ()
+    recorded: tuple[KeptMount, ...] = ()
     problems: Mapping[str, str] = dataclasses.field(default_factory=dict)
     problem: str = ''
     way_out: str = ''

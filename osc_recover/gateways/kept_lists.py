@@ -165,14 +165,19 @@ def target_of(connection: Foreign) -> Target:
         tuple(
             portal
             for portal in _several(data, 'target_portals', 'target_portal')
-            if isinstance(portal, str)
+            if _is_text(portal)
         ),
         tuple(
             lun
             for lun in _several(data, 'target_luns', 'target_lun')
             if type(lun) is int
         ),
+        tuple(filter(_is_text, _several(data, 'target_iqns', ''))),
     )
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
 
 
 def _name(data: Mapping[str, Any]) -> str:

@@ -13,8 +13,10 @@ from osc_recover.gateways.attachments import Attachments
 from osc_recover.gateways.cloud import Cloud
 from osc_recover.gateways.compute import Compute
 from osc_recover.gateways.database import Databases
+from osc_recover.gateways.fstabs import Fstabs
 from osc_recover.gateways.host_services import Services as HostServices
 from osc_recover.gateways.hosts import Hosts
+from osc_recover.gateways.links import Links
 from osc_recover.gateways.network import Network
 from osc_recover.gateways.ownership import Ground
 from osc_recover.gateways.port_bindings import PortBindings
@@ -31,11 +33,14 @@ from osc_recover.operations import (
     host,
     host_services,
     instances,
+    mounts,
     proof,
     renumbering,
     server,
     service,
+    sessions,
     trees,
+    volume_server,
 )
 from osc_recover.operations.watch import Shared, UnderWay
 from osc_recover.plan import Plan
@@ -231,6 +236,34 @@ def of_disaster(
     verbs = disaster.verbs(
         cloud, hosts, control, tick=tick, grace=grace, timeout=timeout
     )
+    return OfRun(verbs, lambda run, host: None)
+
+
+def of_sessions(
+    serving: sessions.Serving,
+    storage: volume_server.Storage,
+    hosts: Hosts,
+    *,
+    grace: float,
+    timeout: float,
+) -> OfRun:
+    """Make the operations of a run on sessions to storage.
+
+    :param serving: host and targets -> the attachments that lead there now
+    :param storage: the services of cinder
+    :param timeout: seconds that cinder-volume may take to be seen
+    """
+    links = Links(hosts)
+    verbs = {
+        **sessions.verbs(links, serving, grace),
+        **volume_server.verbs(links, storage, grace=grace, timeout=timeout),
+    }
+    return OfRun(verbs, lambda run, host: None)
+
+
+def of_mounts(hosts: Hosts, guests: Hosts, grace: float) -> OfRun:
+    """Make the operations of a run on what machines mount at boot."""
+    verbs = mounts.verbs(Fstabs(hosts), Fstabs(guests), grace)
     return OfRun(verbs, lambda run, host: None)
 
 

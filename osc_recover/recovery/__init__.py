@@ -11,8 +11,11 @@ from osc_recover.checks.request import (
     CloudRecovery,
     DomainRepair,
     InstanceChange,
+    MountFix,
     Request,
     ServiceChange,
+    SessionClose,
+    SessionOpen,
     VolumeAttach,
     VolumeRepair,
 )
@@ -40,11 +43,13 @@ from osc_recover.recovery.disaster import Disaster
 from osc_recover.recovery.domains import DomainsOfServers
 from osc_recover.recovery.failed_hosts import FailedHosts
 from osc_recover.recovery.instances import InstancesOfCells
+from osc_recover.recovery.mounts import MountsOfMachines
 from osc_recover.recovery.ownership import Ownership
 from osc_recover.recovery.renumbering import Renumbering
 from osc_recover.recovery.requests import Requests
 from osc_recover.recovery.runs import RunsOfCloud
 from osc_recover.recovery.services import ServicesOfHosts
+from osc_recover.recovery.sessions import SessionsOfHosts
 from osc_recover.recovery.snapshots import SnapshotsOfCloud
 from osc_recover.recovery.volumes import VolumesOfCloud
 from osc_recover.runs import Run
@@ -122,6 +127,16 @@ class Recovery:
     def services(self) -> ServicesOfHosts:
         """The services on the hosts."""
         return ServicesOfHosts(self.cloud, self.settings)
+
+    @property
+    def sessions(self) -> SessionsOfHosts:
+        """The iSCSI sessions of the hosts."""
+        return SessionsOfHosts(self.cloud, self.settings, self.snapshots)
+
+    @property
+    def mounts(self) -> MountsOfMachines:
+        """What hosts and guests mount at boot."""
+        return MountsOfMachines(self.cloud, self.settings)
 
     @property
     def audit(self) -> AuditOfCloud:
@@ -210,6 +225,12 @@ class Recovery:
             return self.failed_hosts.plan_return(plan.hosts[0])
         if plan.procedure == 'service':
             return self.services.plan(_request(plan, ServiceChange))
+        if plan.procedure == 'session-close':
+            return self.sessions.plan_close(_request(plan, SessionClose))
+        if plan.procedure == 'session-open':
+            return self.sessions.plan_open(_request(plan, SessionOpen))
+        if plan.procedure == 'mount':
+            return self.mounts.plan(_request(plan, MountFix))
         if plan.procedure == 'audit':
             return self.audit.plan(_request(plan, AuditFix))
         if plan.procedure == 'domain':

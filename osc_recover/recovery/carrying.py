@@ -2,6 +2,7 @@
 """Carrying a run out: locked, with its evidence, by its operations."""
 
 import contextlib
+import functools
 import getpass
 from collections.abc import Callable, Iterator, Mapping
 
@@ -14,7 +15,9 @@ from osc_recover.gateways.compute import Compute
 from osc_recover.gateways.database import Databases
 from osc_recover.gateways.fence import FenceAgents
 from osc_recover.gateways.hosts import Hosts
+from osc_recover.gateways.inventory import storage
 from osc_recover.journal import Journal
+from osc_recover.observe.sessions import serving
 from osc_recover.procedures import attaching, disaster, volumes
 from osc_recover.recovery.services import ServicesOfHosts
 from osc_recover.runs import Run
@@ -26,6 +29,7 @@ _STAGGER = 0.1  # seconds
 _SEEN = 120.0  # seconds that nova may take to see a started service
 # What runs on hosts that are alive, over SSH.
 _OF_HOSTS = ('service', 'ownership', 'ownership-undo', 'domain')
+_OF_SESSIONS = ('session-close', 'session-open')
 
 
 class Carrying:
@@ -113,6 +117,21 @@ class Carrying:
                     run=run.id,
                     watch=watch,
                     trap=self._services.trap,
+                    grace=grace,
+                    timeout=_SEEN,
+                )
+            return
+        if run.plan.procedure == 'mount':
+            guests = self._settings.guests_at(run.plan.request['addresses'])
+            with Hosts(self._settings.ssh) as hosts, Hosts(guests) as inside:
+                yield operations.of_mounts(hosts, inside, grace)
+            return
+        if run.plan.procedure in _OF_SESSIONS:
+            with Hosts(self._settings.ssh) as hosts:
+                yield operations.of_sessions(
+                    functools.partial(serving, self._cloud),
+                    functools.partial(storage, self._cloud.volume),
+                    hosts,
                     grace=grace,
                     timeout=_SEEN,
                 )

@@ -7,8 +7,11 @@ from typing import Any
 from osc_recover.checks.request import (
     AuditFix,
     DomainRepair,
+    MountFix,
     Request,
     ServiceChange,
+    SessionClose,
+    SessionOpen,
 )
 from osc_recover.facts import Server
 from osc_recover.settings import Settings
@@ -51,6 +54,34 @@ class Requests:
         """To mend findings of these codes, each once."""
         names = tuple(dict.fromkeys(codes))
         return AuditFix(names, host, min_age, self._settings.workers)
+
+    def session_close(
+        self, host: str, session: int, target: str, server: str
+    ) -> SessionClose:
+        """To close one session of a host."""
+        return SessionClose(host, session, target, server)
+
+    def session_open(
+        self, hosts: Sequence[str], snapshot: str, targets: Sequence[str]
+    ) -> SessionOpen:
+        """To open what hosts have lost, each once."""
+        names = tuple(dict.fromkeys(hosts))
+        wanted = tuple(dict.fromkeys(targets))
+        return SessionOpen(names, snapshot, wanted, self._settings.workers)
+
+    def mounts(
+        self,
+        hosts: Sequence[str],
+        guests: Sequence[Server],
+        points: Sequence[str] = (),
+    ) -> MountFix:
+        """To look at, or mend, what machines mount at boot, each once."""
+        return MountFix(
+            tuple(dict.fromkeys(hosts)),
+            tuple(dict.fromkeys(guest.id for guest in guests)),
+            points=tuple(dict.fromkeys(points)),
+            workers=self._settings.workers,
+        )
 
     def domain(
         self, servers: Sequence[Server], **options: Any

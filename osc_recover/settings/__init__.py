@@ -20,9 +20,6 @@ from osc_recover.settings.fence import FenceDevice as FenceDevice
 from osc_recover.settings.ssh import HostAddress as HostAddress
 from osc_recover.settings.ssh import SshSettings as SshSettings
 
-# Read by other commands of this tool.
-_OTHERS = {'guests'}
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Settings:
@@ -44,6 +41,7 @@ class Settings:
     fence_timeout: float = 120.0
     fence: tuple[FenceDevice, ...] = ()
     ssh: SshSettings = dataclasses.field(default_factory=SshSettings)
+    guests: SshSettings = dataclasses.field(default_factory=SshSettings)
     database: DatabaseSettings = dataclasses.field(
         default_factory=DatabaseSettings
     )
@@ -51,6 +49,21 @@ class Settings:
         default_factory=dict, repr=False
     )
     unknown: tuple[str, ...] = ()
+
+    def guests_at(self, addresses: Mapping[str, str]) -> SshSettings:
+        """How guests are reached: where it is said, or else at addresses.
+
+        :param addresses: ID of a server -> its address
+        """
+        named = {host.name for host in self.guests.hosts}
+        found = tuple(
+            HostAddress(name, address)
+            for name, address in addresses.items()
+            if name not in named
+        )
+        return dataclasses.replace(
+            self.guests, hosts=(*self.guests.hosts, *found)
+        )
 
     @property
     def journal_path(self) -> pathlib.Path:
@@ -68,9 +81,8 @@ _WHOLE = {'workers', 'timeout'}
 KEYS = (
     _TIMES
     | _WHOLE
-    | _OTHERS
     | {'journal', 'snapshots', 'shared_storage', 'service_auth'}
-    | {'fence', 'ssh', 'hosts', 'database'}
+    | {'fence', 'ssh', 'hosts', 'guests', 'database'}
 )
 
 
@@ -90,11 +102,13 @@ def read(section: Any) -> Settings:
         shared_hosts=hosts,
         fence=fence.read(section.get('fence') or ()),
         ssh=ssh.read(*reach),
+        guests=ssh.read_guests(section.get('guests')),
         database=database.read(section.get('database')),
         service_auth=service_auth.read(section.get('service_auth')),
         unknown=(
             *sorted(str(key) for key in section if key not in KEYS),
             *ssh.unknown(*reach),
+            *ssh.unknown_of_guests(section.get('guests')),
             *database.unknown(section.get('database')),
             *service_auth.unknown(section.get('service_auth')),
         ),

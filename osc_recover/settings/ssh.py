@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""recover: ssh and recover: hosts, how hosts are reached."""
+"""recover: ssh, hosts and guests: how hosts and guests are reached."""
 
 import dataclasses
 import pathlib
@@ -79,6 +79,25 @@ def unknown(ssh: Any, hosts: Any) -> tuple[str, ...]:
             for key in item
             if key not in _HOST
         ),
+    )
+
+
+def read_guests(guests: Any) -> SshSettings:
+    """Read how guests are reached: as ssh, with its own hosts.
+
+    :raises errors.BadSettings: naming the key that cannot be used
+    """
+    section = values.section('guests', guests or {})
+    found = _read('guests', section, _SSH)
+    return SshSettings(hosts=_hosts(section.get('hosts') or ()), **found)
+
+
+def unknown_of_guests(guests: Any) -> tuple[str, ...]:
+    """Keys that mean nothing there, which ``read_guests`` has read."""
+    own = dict(guests or {})
+    hosts = own.pop('hosts', ())
+    return tuple(
+        f'guests: {key.removeprefix("ssh: ")}' for key in unknown(own, hosts)
     )
 
 

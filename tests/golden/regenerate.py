@@ -22,10 +22,13 @@ from osc_recover.checks.request import (
     CloudRecovery,
     DomainRepair,
     InstanceChange,
+    MountFix,
     MoveUndo,
     OwnershipFix,
     Request,
     Return,
+    SessionClose,
+    SessionOpen,
     VolumeAttach,
     VolumeRepair,
 )
@@ -33,6 +36,9 @@ from osc_recover.facts.attaching import AttachingSeen
 from osc_recover.facts.audit import Everything
 from osc_recover.facts.disaster import DisasterSeen
 from osc_recover.facts.mending import Mending
+from osc_recover.facts.mounts import Fstab
+from osc_recover.facts.sessions import SessionsSeen
+from osc_recover.facts.snapshot import Snapshot
 from osc_recover.plan import Plan
 from osc_recover.procedures import by_hand_undo, ownership
 from osc_recover.procedures.attaching import attach
@@ -41,7 +47,10 @@ from osc_recover.procedures.disaster import recover_cloud
 from osc_recover.procedures.domains import repair_domains
 from osc_recover.procedures.host import recover_host
 from osc_recover.procedures.instances import change_instance
+from osc_recover.procedures.mounts import fix_mounts
+from osc_recover.procedures.opening import open_sessions
 from osc_recover.procedures.returning import return_host
+from osc_recover.procedures.sessions import close_session
 from osc_recover.procedures.volumes import repair
 
 PLANS = pathlib.Path(__file__).parent / 'plans'
@@ -62,6 +71,21 @@ class Volumes:
 
     seen: Everything
     records: Mending
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Sessions:
+    """What is open, and what was."""
+
+    seen: SessionsSeen
+    before: Snapshot | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Machines:
+    """What machines mount at boot."""
+
+    fstabs: tuple[Fstab, ...]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -97,6 +121,11 @@ PROCEDURES: Mapping[str, tuple[type, type, Procedure]] = {
         InstanceChange,
         change_instance,
     ),
+    'mount': (
+        Machines,
+        MountFix,
+        lambda found, request: fix_mounts(found.fstabs, request),
+    ),
     'ownership': (
         facts.Ownership,
         OwnershipFix,
@@ -115,6 +144,14 @@ PROCEDURES: Mapping[str, tuple[type, type, Procedure]] = {
         VolumeRepair,
         lambda found, request: repair(
             audit.findings(found.seen, request.min_age), found.records, request
+        ),
+    ),
+    'session-close': (SessionsSeen, SessionClose, close_session),
+    'session-open': (
+        Sessions,
+        SessionOpen,
+        lambda found, request: open_sessions(
+            found.seen, found.before, request
         ),
     ),
 }

@@ -22,9 +22,9 @@ def state() -> pathlib.Path:
     return pathlib.Path(named).absolute() if named else paths.cache() / 'hosts'
 
 
-def tree() -> pathlib.Path:
-    """The root tree that this recipe makes; it need not be there yet."""
-    parts = (path.read_bytes() for path in sorted(RECIPE.iterdir()))
+def tree(recipe: pathlib.Path = RECIPE) -> pathlib.Path:
+    """The root tree that a recipe makes; it need not be there yet."""
+    parts = (path.read_bytes() for path in sorted(recipe.iterdir()))
     return paths.cache() / f'tree-{paths.digest(*parts)}'
 
 

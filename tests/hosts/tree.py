@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The root tree of all hosts: Debian 12 as a compute host has it.
+"""Root trees: Debian 12, such as a compute host has it.
 
 Made once by mmdebstrap from the mirror that apt has on this machine, kept in
 the cache, and made anew when its recipe has changed.
@@ -20,22 +20,30 @@ _UNREAD = ('doc', 'info', 'locale', 'man')
 
 
 def build() -> None:
-    """Have the tree; two minutes when it is not there.
+    """Have the tree of the bed's hosts."""
+    made(paths.RECIPE)
 
+
+def made(recipe: pathlib.Path) -> pathlib.Path:
+    """The tree of a recipe; two minutes when it is not there.
+
+    :param recipe: a folder with ``packages`` and ``customize``
     :raises errors.BedError: when apt knows no Debian mirror
     :raises tests.cloud.errors.CloudError: when mmdebstrap fails
     """
-    if paths.tree().exists():
-        return
+    tree = paths.tree(recipe)
+    if tree.exists():
+        return tree
     # Aside first, so that a cut-off tree is never taken for a whole one.
-    aside = paths.tree().with_name(f'{paths.tree().name}.aside')
+    aside = tree.with_name(f'{tree.name}.aside')
     _remove(aside)
     aside.parent.mkdir(parents=True, exist_ok=True)
     try:
-        commands.run('tree', _mmdebstrap(str(aside)))
-        aside.rename(paths.tree())
+        commands.run('tree', _mmdebstrap(recipe, str(aside)))
+        aside.rename(tree)
     finally:
         _remove(aside)
+    return tree
 
 
 def _remove(folder: pathlib.Path) -> None:
@@ -44,9 +52,9 @@ def _remove(folder: pathlib.Path) -> None:
     calls.call(argv, timeout=300)
 
 
-def _mmdebstrap(target: str) -> list[str]:
-    customize = shlex.quote(str(paths.RECIPE / 'customize'))
-    lines = (paths.RECIPE / 'packages').read_text().splitlines()
+def _mmdebstrap(recipe: pathlib.Path, target: str) -> list[str]:
+    customize = shlex.quote(str(recipe / 'customize'))
+    lines = (recipe / 'packages').read_text().splitlines()
     wanted = [line for line in lines if not line.startswith('#')]
     return [
         *('timeout', '900'),

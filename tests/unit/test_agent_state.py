@@ -86,7 +86,10 @@ def disk(root, number, address, name, holders=()):
         root / f'class/iscsi_session/session{number}/device'
         f'/target{host}:{channel}:{target}/{address}'
     )
-    tree(folder, {'wwid': f't10.{name}', f'block/{name}/size': '8'})
+    tree(
+        folder,
+        {'wwid': f't10.{name}', 'state': 'running', f'block/{name}/size': '8'},
+    )
     for holder in holders:
         (folder / f'block/{name}/holders/{holder}').mkdir(parents=True)
 
@@ -110,9 +113,18 @@ def test_a_session_is_read_with_its_disks(tmp_path):
                     'lun': 1,
                     'name': 'sdb',
                     'wwid': 't10.sdb',
+                    'state': 'running',
                     'holders': ['dm-0'],
+                    'over': [{'name': 'dm-0', 'kernel': 'dm-0', 'kind': 'dm'}],
                 },
-                {'lun': 10, 'name': 'sdc', 'wwid': 't10.sdc', 'holders': []},
+                {
+                    'lun': 10,
+                    'name': 'sdc',
+                    'wwid': 't10.sdc',
+                    'state': 'running',
+                    'holders': [],
+                    'over': [],
+                },
             ],
         }
     ]

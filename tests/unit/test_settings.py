@@ -275,3 +275,26 @@ def test_snapshots_are_beside_the_journal_unless_it_is_said_where():
     assert named.snapshots_path == pathlib.Path('/srv/kept')
     with pytest.raises(errors.BadSettings, match='snapshots'):
         settings.read({'snapshots': 'kept'})
+
+
+def test_guests_are_reached_as_hosts_are_with_addresses_of_their_own():
+    one = {'name': 'web-id', 'address': '192.0.2.7', 'port': '2222'}
+    found = settings.read(
+        {'guests': {'user': 'ubuntu', 'sudo': True, 'hosts': [one]}}
+    )
+    assert (found.guests.user, found.guests.sudo) == ('ubuntu', True)
+    at = found.guests_at({'web-id': '10.0.0.1', 'db-id': '10.0.0.2'})
+    assert [(h.name, h.address, h.port) for h in at.hosts] == [
+        ('web-id', '192.0.2.7', 2222),
+        ('db-id', '10.0.0.2', None),
+    ]
+    assert found.unknown == ()
+    odd = settings.read(
+        {'guests': {'usr': 'x', 'hosts': [{**one, 'adress': 'x'}]}}
+    )
+    assert odd.unknown == ('guests: usr', 'guests: hosts: adress')
+
+
+def test_guests_that_are_no_map_are_refused():
+    with pytest.raises(errors.BadSettings):
+        settings.read({'guests': ['ubuntu']})

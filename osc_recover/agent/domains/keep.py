@@ -15,21 +15,24 @@ FOLDER = '/var/lib/osc-recover/domains'
 _HANDED = '/run'
 
 
-def keep(name: str, text: str) -> str:
+def keep(name: str, text: str, kind: str = '') -> str:
     """Keep a text durably, for root alone; the path of its file.
 
     The same text is kept once, so a change that is tried again does not
     lose what was there before the first try.
 
     :param name: how its file's name begins
+    :param kind: the folder beside that of domains, '' for theirs
     :raises Refused: no-room, or unsafe-folder where others may write
     """
     data = text.encode('utf-8', 'surrogateescape')
     digest = hashlib.sha256(data).hexdigest()[:12]
-    path = os.path.join(FOLDER, f'{name}-{digest}.xml')
+    above = os.path.dirname(FOLDER)
+    inside = os.path.join(above, kind) if kind else FOLDER
+    path = os.path.join(inside, f'{name}-{digest}{"" if kind else ".xml"}')
     try:
         # One by one: only of the last has makedirs the mode as it is given.
-        for folder in (os.path.dirname(FOLDER), FOLDER):
+        for folder in (above, inside):
             os.makedirs(folder, 0o700, exist_ok=True)
             _check(folder)
         if not os.path.exists(path):

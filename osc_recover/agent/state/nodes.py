@@ -14,14 +14,15 @@ FOLDERS = ('/etc/iscsi/nodes', '/var/lib/iscsi/nodes')
 MASK = '***'
 
 
-def show(folders: Sequence[str] = FOLDERS) -> List[Dict[str, Any]]:
+def show(folders: Sequence[str] = ()) -> List[Dict[str, Any]]:
     """Every record, by target, portal and interface.
 
+    :param folders: where they are; none for the usual ones
     :returns: each with ``target``, ``portal``, ``iface`` and ``settings``
     :raises Refused: for a record that is not understood or cannot be read
     """
     found = {}
-    for folder in folders:
+    for folder in folders or FOLDERS:
         for target in _names(folder):
             for place, path in _files(os.path.join(folder, target)):
                 portal, iface = place

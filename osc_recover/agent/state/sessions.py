@@ -10,6 +10,7 @@ import re
 from typing import Any, Dict, List
 
 from osc_recover.agent import errors
+from osc_recover.agent.state import layers
 
 SYS = '/sys'
 _NUMBER = re.compile(r'session([0-9]+)')
@@ -18,14 +19,16 @@ _ADDRESS = re.compile(r'([0-9]+):([0-9]+):([0-9]+):([0-9]+)')
 _NOTHING = ('', '<NULL>', '(null)')
 
 
-def show(root: str = SYS) -> List[Dict[str, Any]]:
+def show(root: str = '') -> List[Dict[str, Any]]:
     """Every session, by its number.
 
-    :param root: where sysfs is
+    :param root: where sysfs is, /sys for ''
     :returns: each with ``number``, ``target``, ``portal``, ``iface``,
-        ``state`` and ``devices`` (``lun``, ``name``, ``wwid``, ``holders``)
+        ``state`` and ``devices`` (``lun``, ``name``, ``wwid``, ``state``,
+        ``holders`` and ``over``, as ``layers.over`` has it)
     :raises Refused: for a session without a name, or of an odd one
     """
+    root = root or SYS
     folder = os.path.join(root, 'class/iscsi_session')
     found = [_session(root, folder, name) for name in _names(folder)]
     return sorted(
@@ -49,7 +52,7 @@ def _session(root: str, folder: str, name: str) -> Dict[str, Any]:
         'portal': _portal(root, match.group(1)),
         'iface': _text(path, 'ifacename'),
         'state': _text(path, 'state'),
-        'devices': _devices(os.path.join(path, 'device')),
+        'devices': _devices(root, os.path.join(path, 'device')),
     }
 
 
@@ -67,7 +70,7 @@ def _portal(root: str, number: str) -> str:
     return ''
 
 
-def _devices(session: str) -> List[Dict[str, Any]]:
+def _devices(root: str, session: str) -> List[Dict[str, Any]]:
     """The disks of a session, by LUN; there is a folder for each address."""
     found = []
     for target in _names(session):
@@ -77,18 +80,20 @@ def _devices(session: str) -> List[Dict[str, Any]]:
                 match = _ADDRESS.fullmatch(address)
                 if match:
                     lun = int(match.group(4))
-                    found += _disks(os.path.join(where, address), lun)
+                    found += _disks(root, os.path.join(where, address), lun)
     return sorted(found, key=lambda one: (one['lun'], one['name']))
 
 
-def _disks(address: str, lun: int) -> List[Dict[str, Any]]:
+def _disks(root: str, address: str, lun: int) -> List[Dict[str, Any]]:
     block = os.path.join(address, 'block')
     return [
         {
             'lun': lun,
             'name': name,
             'wwid': _text(address, 'wwid'),
+            'state': _text(address, 'state'),
             'holders': _names(os.path.join(block, name, 'holders')),
+            'over': layers.over(root, os.path.join(block, name)),
         }
         for name in _names(block)
     ]

@@ -39,7 +39,7 @@ def show(args: Dict[str, Any], tell: Tell) -> Dict[str, Any]:
         'booted_at': hello.booted_at(),
         'sessions': part('sessions', sessions.show, []),
         'nodes': part('nodes', nodes.show, []),
-        'mounts': part('mounts', _mounts, []),
+        'mounts': part('mounts', mounted, []),
         'domains': part('domains', _domains, {}),
         'firewalls': rules,
         'absent': absent + without,
@@ -47,7 +47,7 @@ def show(args: Dict[str, Any], tell: Tell) -> Dict[str, Any]:
     }
 
 
-def _mounts() -> List[Dict[str, Any]]:
+def mounted() -> List[Dict[str, Any]]:
     """What is mounted; containers come and go, and the kernel has its own."""
     left = (mounts.PSEUDO, mounts.CONTAINER)
     shown = mounts.shown(mounts.current())

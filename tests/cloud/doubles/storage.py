@@ -96,7 +96,8 @@ class FileDriver(driver.VolumeDriver):
                 'host': host,
                 'access_mode': 'rw',
                 'target_discovered': False,
-                'target_lun': 0,
+                # At LUN 0 is what the target itself is asked at (tgtadm(8)).
+                'target_lun': 1,
                 'target_portal': '127.0.0.1:3260',
                 'target_iqn': f'iqn.2010-10.org.practice:{volume.id}:{host}',
             },

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is mounted at boot: /etc/fstab, read and changed in place."""

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""LVM's volume groups on the disks of sessions."""
+
+import json
+import os
+from typing import Any, Callable, Dict, List, Set
+
+from osc_recover.agent import errors, run
+from osc_recover.agent.links import login
+from osc_recover.agent.state import sessions
+
+Tell = Callable[[Dict[str, Any]], None]
+_SECONDS = 120.0  # many volumes take their time
+_JSON = ['--reportformat', 'json']
+
+
+def show(args: Dict[str, Any], tell: Tell) -> Dict[str, Any]:
+    """The volume groups that lie on the disks of targets.
+
+    :param args: ``targets``
+    :returns: ``groups``: name -> ``missing``, how many of its disks are, and
+        ``inactive``, logical volumes that are to be active and are not;
+        ``absent``, targets without a session
+    :raises Refused: what LVM says, and what nobody understands
+    """
+    there = {one['target'] for one in sessions.show()}
+    return {
+        'groups': _groups(args['targets']),
+        'absent': [t for t in args['targets'] if t not in there],
+    }
+
+
+def activate(args: Dict[str, Any], tell: Tell) -> Dict[str, Any]:
+    """Activate the volume groups that lie on the disks of targets.
+
+    :param args: ``targets``
+    :returns: as ``show``
+    :raises Refused: no-session, incomplete, or what LVM says
+    """
+    login.settle()
+    run.run(['pvscan', '--cache'], timeout=_SECONDS, expect=[0])
+    seen = show(args, tell)
+    if seen['absent']:
+        raise errors.Refused(
+            'no-session',
+            f'there is no session to {", ".join(seen["absent"])}',
+            advice='openstack recover session open',
+        )
+    partly = [name for name, g in seen['groups'].items() if g['missing']]
+    if partly:
+        raise errors.Refused(
+            'incomplete',
+            f'disks of the volume group {", ".join(partly)} are missing',
+            advice='bring them back: pvs on the host names them',
+        )
+    for name in seen['groups']:
+        run.run(['vgchange', '-ay', name], timeout=_SECONDS, expect=[0])
+    return show(args, tell)
+
+
+def disks(targets: List[str]) -> Set[str]:
+    """The kernel's names of the disks of targets, and of what is on them."""
+    found = set()
+    for one in sessions.show():
+        if one['target'] in targets:
+            for device in one['devices']:
+                found.add(device['name'])
+                found |= {layer['kernel'] for layer in device['over']}
+    return found
+
+
+def report(text: str, key: str, fields: List[str]) -> List[Dict[str, str]]:
+    """The rows of what LVM's programs print as JSON (lvmreport(7)).
+
+    :raises Refused: when it is of another form
+    """
+    try:
+        [told] = json.loads(text)['report']
+        rows = [{f: row[f] for f in fields} for row in told[key]]
+    except (ValueError, KeyError, TypeError) as exc:
+        raise errors.Refused(
+            'not-understood', f'LVM reports {text[:200]!r}'
+        ) from exc
+    if not all(isinstance(v, str) for row in rows for v in row.values()):
+        raise errors.Refused('not-understood', f'LVM reports {text[:200]!r}')
+    return rows
+
+
+def _groups(targets: List[str]) -> Dict[str, Dict[str, Any]]:
+    fields = ['pv_name', 'vg_name', 'vg_missing_pv_count']
+    rows = _asked('pvs', 'pv', fields, [])
+    ours = disks(targets)
+    found: Dict[str, Dict[str, Any]] = {}
+    for row in rows:
+        kernel = os.path.basename(os.path.realpath(row['pv_name']))
+        if kernel in ours and row['vg_name']:
+            missing = row['vg_missing_pv_count'].strip()
+            found[row['vg_name']] = {'missing': int(missing or 0)}
+    for name, group in found.items():
+        group['inactive'] = _inactive(name)
+    return found
+
+
+def _inactive(group: str) -> List[str]:
+    fields = ['lv_name', 'lv_active', 'lv_skip_activation']
+    rows = _asked('lvs', 'lv', fields, [group])
+    # Snapshots of thin volumes are skipped on purpose (lvmthin(7)).
+    return [
+        row['lv_name']
+        for row in rows
+        if not row['lv_active'] and not row['lv_skip_activation']
+    ]
+
+
+def _asked(
+    program: str, key: str, fields: List[str], more: List[str]
+) -> List[Dict[str, str]]:
+    argv = [program, *_JSON, '-o', ','.join(fields), *more]
+    return report(
+        run.run(argv, timeout=_SECONDS, expect=[0]).text, key, fields
+    )

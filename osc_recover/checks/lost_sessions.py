@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a host had open, or ought to have, and has not.  Pure."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+
+from osc_recover.checks import sessions as checks
+from osc_recover.facts.sessions import SessionsSeen, Way
+from osc_recover.facts.snapshot import (
+    HostState,
+    KeptMount,
+    KeptSession,
+    Snapshot,
+)
+
+# What a mount is given again; the rest is for its file system to choose.
+_OPTIONS = (
+    'ro', 'rw', 'nosuid', 'nodev', 'noexec', 'noatime', 'nodiratime',
+    'relatime', 'sync', 'discard',
+)  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Lost:
+    """A session that is missing; ``why_not`` it is not to be opened, or ''."""
+
+    way: Way
+    what: str
+    code: str = ''
+    why_not: str = ''
+    way_out: str = ''
+
+
+def lost(
+    seen: SessionsSeen, before: Snapshot | None, host: HostState
+) -> list[Lost]:
+    """Each way that is missing, once: as it was kept, and as cinder has it."""
+    found: dict[tuple[str, str], Lost] = {}
+    for session in _kept(before, host.host):
+        if not _is_open(session, host):
+            key = session.target, session.portal
+            found.setdefault(key, _recorded(seen, before, host.host, session))
+    for way, use in checks.missing(seen, host):
+        what = f'volume {use.volume} of {checks.named(seen, use.server)}'
+        found.setdefault((way.target, way.portal), Lost(way, what))
+    return list(found.values())
+
+
+def own_targets(
+    seen: SessionsSeen, before: Snapshot | None, host: HostState
+) -> list[str]:
+    """The targets that are a host's own, and no volumes of servers."""
+    both = (*_kept(before, host.host), *host.sessions)
+    every = dict.fromkeys(session.target for session in both)
+    return [
+        target
+        for target in every
+        if not checks.of_target(seen.attachments, target)
+        and not (before and checks.of_target(before.attachments, target))
+    ]
+
+
+def mounts(
+    before: Snapshot | None, host: HostState, targets: list[str]
+) -> Iterator[KeptMount]:
+    """What was mounted from disks of targets, and what fstab keeps of it.
+
+    Each point once; what something is mounted at already is left out.
+    """
+    points = {mount.point for mount in host.mounts}
+    was = _state(before, host.host)
+    sources = set(_sources(was, targets))
+    kept = [m for m in was.mounts if m.source in sources] if was else []
+    for mount in (*host.recorded, *kept):
+        if mount.point not in points:
+            points.add(mount.point)
+            yield dataclasses.replace(
+                mount, options=tuple(filter(_may_be_given, mount.options))
+            )
+
+
+def unstable(
+    before: Snapshot | None, host: HostState, targets: list[str]
+) -> list[str]:
+    """Points that were mounted by a name that a disk may not have again."""
+    was = _state(before, host.host)
+    points = {mount.point for mount in host.mounts}
+    names = {
+        f'/dev/{name}'
+        for session in (was.sessions if was else ())
+        if session.target in targets
+        for device in session.devices
+        for name in (
+            device.name,
+            *(lay.kernel for lay in device.over if lay.kind == 'part'),
+        )
+    }
+    return [
+        f'{mount.point} ({mount.source})'
+        for mount in (was.mounts if was else ())
+        if mount.source in names and mount.point not in points
+    ]
+
+
+def _recorded(
+    seen: SessionsSeen,
+    before: Snapshot | None,
+    host: str,
+    session: KeptSession,
+) -> Lost:
+    assert before is not None
+    iface = '' if session.iface in ('', 'default') else session.iface
+    way = Way(session.target, session.portal, iface)
+    of_servers = checks.of_target(before.attachments, session.target)
+    mute: Mapping[str, str] = {g.what: g.problem for g in seen.gaps}
+    if not of_servers and before.knows('attachments'):
+        return Lost(way, "the host's own")
+    if 'attachments' in seen.unseen:
+        return Lost(
+            way, 'a volume', 'unknown',
+            f'nobody knows whose it is now: {mute.get("attachments", "")}',
+            'bring cinder back first',
+        )  # fmt: skip
+    uses = checks.uses(seen, host, session.target)
+    if not uses:
+        return Lost(
+            way, 'a volume', 'moved',
+            'no server of this host has its volume any more',
+            'openstack recover session list tells what is there now',
+        )  # fmt: skip
+    names = [checks.named(seen, use.server) for use in uses]
+    return Lost(way, f'volume {uses[0].volume} of {", ".join(names)}')
+
+
+def _kept(before: Snapshot | None, host: str) -> tuple[KeptSession, ...]:
+    was = _state(before, host)
+    return was.sessions if was else ()
+
+
+def _state(before: Snapshot | None, host: str) -> HostState | None:
+    hosts = before.hosts if before else ()
+    return next((h for h in hosts if h.host == host), None)
+
+
+def _is_open(session: KeptSession, host: HostState) -> bool:
+    return any(
+        (one.target, one.portal, one.iface)
+        == (session.target, session.portal, session.iface)
+        for one in host.sessions
+    )
+
+
+def _sources(was: HostState | None, targets: list[str]) -> Iterator[str]:
+    for session in was.sessions if was else ():
+        if session.target in targets:
+            for device in session.devices:
+                yield from (f'/dev/mapper/{lay.name}' for lay in device.over)
+
+
+def _may_be_given(option: str) -> bool:
+    return option in _OPTIONS or option.startswith('errors=')

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Open the iSCSI sessions that hosts have lost, and what stood on them.  Pure.
+
+The guide's way for a SAN that is not in fstab: discovery and login first, and
+the mounts after them.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from osc_recover import records
+from osc_recover.checks import lost_sessions as checks
+from osc_recover.checks.lost_sessions import Lost
+from osc_recover.checks.request import SessionOpen
+from osc_recover.facts.sessions import SessionsSeen
+from osc_recover.facts.snapshot import HostState, Snapshot
+from osc_recover.plan import Lane, Phase, Plan, Step, Verdict
+
+_UNSTABLE = (
+    '{host}: {points} was mounted by a name that a disk may not have again; '
+    'mount it by hand, and name it by UUID in future'
+)
+_NO_SNAPSHOT = (
+    'without --snapshot only volumes of servers that run are known to be '
+    "missing: what a host had of its own, such as cinder's volume group, is "
+    'not'
+)
+
+
+def open_sessions(
+    seen: SessionsSeen, before: Snapshot | None, request: SessionOpen
+) -> Plan:
+    """Plan to open what is missing; what is there is left as it is.
+
+    :param before: what was open; None: cinder alone tells
+    """
+    opened = [*_opened(seen, before, request)]
+    stacked = [
+        found
+        for host in seen.hosts
+        if (found := _stacked(seen, before, host, request))
+    ]
+    lanes = tuple(_lane(host, one) for host, one in opened if not one.why_not)
+    further = tuple(lane for lane, _ in stacked)
+    phases = (
+        Phase('open sessions', lanes),
+        Phase('activate and mount', further),
+    )
+    return Plan(
+        procedure='session-open',
+        hosts=tuple(host.host for host in seen.hosts),
+        phases=tuple(phase for phase in phases if phase.lanes),
+        verdicts=(
+            *(_mute(host) for host in seen.hosts if _problem(host)),
+            *(_verdict(host, one) for host, one in opened),
+            *(verdict for _, verdict in stacked),
+        ),
+        notes=tuple(_notes(seen, before)),
+        request=records.to_data(request),
+    )
+
+
+def _opened(
+    seen: SessionsSeen, before: Snapshot | None, request: SessionOpen
+) -> Iterator[tuple[str, Lost]]:
+    for host in seen.hosts:
+        if not _problem(host):
+            for one in checks.lost(seen, before, host):
+                if not request.targets or one.way.target in request.targets:
+                    yield host.host, one
+
+
+def _lane(host: str, one: Lost) -> Lane:
+    way = one.way
+    name = _name(host, one)
+    return Lane(
+        name,
+        (
+            Step(
+                f'open:{name}', 'session.open', host,
+                {
+                    'target': way.target, 'portal': way.portal,
+                    'iface': way.iface,
+                },
+            ),
+        ),
+    )  # fmt: skip
+
+
+def _name(host: str, one: Lost) -> str:
+    way = one.way
+    return ' '.join(filter(None, (host, way.target, way.portal, way.iface)))
+
+
+def _verdict(host: str, one: Lost) -> Verdict:
+    return Verdict(
+        _name(host, one), one.way.target, one.what, one.code or 'open',
+        not one.why_not, host, reason=one.why_not, way_out=one.way_out,
+    )  # fmt: skip
+
+
+def _stacked(
+    seen: SessionsSeen,
+    before: Snapshot | None,
+    host: HostState,
+    request: SessionOpen,
+) -> tuple[Lane, Verdict] | None:
+    """What stands on a volume server's own disks.
+
+    Never on a compute host: guests have volume groups of their own on the
+    disks there.
+    """
+    if _problem(host) or not seen.serves_volumes(host.host):
+        return None
+    targets = [
+        target
+        for target in checks.own_targets(seen, before, host)
+        if not request.targets or target in request.targets
+    ]
+    if not targets:
+        return None
+    mounts = [*checks.mounts(before, host, targets)]
+    name = host.host
+    steps = [
+        Step(f'activate:{name}', 'groups.activate', name, {'targets': targets})
+    ]
+    steps += [
+        Step(
+            f'mount:{name}:{mount.point}', 'mounts.mount', name,
+            {'targets': targets, **records.to_data(mount)},
+        )
+        for mount in mounts
+    ]  # fmt: skip
+    steps.append(Step(f'seen:{name}', 'storage.seen', name))
+    what = ['volume groups', *(f'mount {mount.point}' for mount in mounts)]
+    return Lane(name, tuple(steps)), Verdict(
+        name, name, '; '.join(what), 'activate', True, name
+    )
+
+
+def _problem(host: HostState) -> str:
+    return host.problem or host.problems.get('sessions', '')
+
+
+def _mute(host: HostState) -> Verdict:
+    return Verdict(
+        host.host, host.host, '', 'unknown', False, host.host,
+        reason=_problem(host),
+        way_out=host.way_out or 'mend that on the host',
+    )  # fmt: skip
+
+
+def _notes(seen: SessionsSeen, before: Snapshot | None) -> Sequence[str]:
+    if before is None:
+        return [_NO_SNAPSHOT]
+    found = []
+    for host in seen.hosts:
+        targets = checks.own_targets(seen, before, host)
+        if points := checks.unstable(before, host, targets):
+            found.append(
+                _UNSTABLE.format(host=host.host, points=', '.join(points))
+            )
+    return found

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A small virtual machine with the kernel's own iSCSI."""

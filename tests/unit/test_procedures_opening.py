@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is opened of what was kept, and of what cinder has."""
+
+import dataclasses
+
+import pytest
+
+from osc_recover.checks.request import SessionOpen
+from osc_recover.facts.audit import Gap
+from osc_recover.facts.snapshot import HostState, KeptMount, Snapshot
+from osc_recover.procedures.opening import open_sessions
+from tests.unit.session_facts import (
+    LVM,
+    P2,
+    SAN,
+    WEB,
+    A,
+    B,
+    attachment,
+    seen,
+    server,
+    session,
+    with_state,
+)
+
+OPEN = SessionOpen(('cmp1',), 'kept')
+STORE = SessionOpen(('san',), 'kept')
+MOUNTED = KeptMount(
+    '/srv', 'ext4', f'/dev/mapper/{LVM.name}', ('rw', 'stripe=4', 'noatime')
+)
+
+
+def kept(*sessions, host='cmp1', mounts=(), attachments=None):
+    """A snapshot of one host."""
+    state = HostState(host, 'boot-0', tuple(sessions), mounts=tuple(mounts))
+    given = (attachment('vol-a', WEB, A),)
+    return Snapshot(
+        hosts=(state,),
+        attachments=given if attachments is None else attachments,
+    )
+
+
+def steps(plan):
+    return [(s.verb, s.args.get('target', s.target)) for s in plan.steps()]
+
+
+def verdicts(plan):
+    return [(v.code, v.act) for v in plan.verdicts]
+
+
+def store(*sessions, **more):
+    return seen(*sessions, host='san', **more)
+
+
+def test_what_was_kept_and_is_not_there_is_opened_on_every_path():
+    before = kept(session(3), session(4, A, P2))
+    plan = open_sessions(seen(session(9)), before, OPEN)
+    assert steps(plan) == [('session.open', A)]
+    assert [s.args['portal'] for s in plan.steps()] == [P2]
+
+
+def test_what_cinder_has_attached_is_opened_without_a_snapshot():
+    plan = open_sessions(seen(), None, SessionOpen(('cmp1',)))
+    assert steps(plan) == [('session.open', A)]
+    assert 'without --snapshot' in plan.notes[0]
+
+
+def test_what_both_tell_is_opened_once():
+    plan = open_sessions(seen(), kept(session(3)), OPEN)
+    assert steps(plan) == [('session.open', A)]
+
+
+def test_a_volume_whose_server_left_the_host_is_not_opened():
+    facts = seen(servers=(server(WEB, 'cmp2'),))
+    plan = open_sessions(facts, kept(session(3)), OPEN)
+    assert (steps(plan), verdicts(plan)) == ([], [('moved', False)])
+
+
+def test_a_volume_that_is_detached_is_not_opened():
+    plan = open_sessions(seen(attachments=()), kept(session(3)), OPEN)
+    assert verdicts(plan) == [('moved', False)]
+
+
+def test_where_cinder_does_not_tell_only_the_host_s_own_is_opened():
+    gap = Gap('attachments', 'cinder is not there', 'start it')
+    facts = seen(attachments=(), unseen=('attachments',), gaps=(gap,))
+    before = kept(session(3), session(4, SAN))
+    plan = open_sessions(facts, before, OPEN)
+    assert steps(plan) == [('session.open', SAN)]
+    assert ('unknown', False) in verdicts(plan)
+
+
+def test_only_the_targets_that_were_named_are_opened():
+    before = kept(session(3), session(4, SAN))
+    request = dataclasses.replace(OPEN, targets=(SAN,))
+    assert steps(open_sessions(seen(), before, request)) == [
+        ('session.open', SAN)
+    ]
+
+
+def test_a_volume_server_gets_its_groups_and_mounts_and_service():
+    before = kept(session(3, SAN, over=(LVM,)), host='san', mounts=(MOUNTED,))
+    plan = open_sessions(store(), before, STORE)
+    assert [s.verb for s in plan.steps()] == [
+        'session.open', 'groups.activate', 'mounts.mount', 'storage.seen',
+    ]  # fmt: skip
+    [mount] = [s for s in plan.steps() if s.verb == 'mounts.mount']
+    assert (mount.args['point'], mount.args['targets']) == ('/srv', [SAN])
+    assert mount.args['options'] == ['rw', 'noatime']
+    assert [phase.must for phase in plan.phases] == [False, False]
+
+
+def test_groups_of_guests_are_left_alone():
+    given = attachment('vol-b', WEB, B)
+    facts = store(
+        session(1, B), servers=(server(WEB, 'san'),), attachments=(given,)
+    )
+    before = kept(session(3, B), host='san', attachments=(given,))
+    plan = open_sessions(facts, before, STORE)
+    assert (steps(plan), verdicts(plan)) == ([], [])
+
+
+def test_on_a_compute_host_no_group_is_activated():
+    plan = open_sessions(seen(), kept(session(3, SAN, over=(LVM,))), OPEN)
+    assert {verb for verb, _ in steps(plan)} == {'session.open'}
+
+
+@pytest.mark.parametrize('point', ['/srv', '/other'])
+def test_what_is_mounted_and_what_was_elsewhere_is_not_mounted(point):
+    before = kept(
+        session(3, SAN, over=(LVM,)),
+        host='san',
+        mounts=(MOUNTED, KeptMount('/home', 'ext4', '/dev/mapper/local')),
+    )
+    now = KeptMount(point, 'ext4', '/dev/x')
+    plan = open_sessions(with_state(store(), mounts=(now,)), before, STORE)
+    mounts = [s.args['point'] for s in plan.steps() if 'point' in s.args]
+    assert mounts == ([] if point == '/srv' else ['/srv'])
+
+
+def test_what_fstab_keeps_is_mounted():
+    recorded = KeptMount('/srv', 'xfs', 'UUID=1-2', ('noatime',))
+    facts = with_state(store(session(1, SAN)), recorded=(recorded,))
+    plan = open_sessions(facts, None, SessionOpen(('san',)))
+    [mount] = [s for s in plan.steps() if s.verb == 'mounts.mount']
+    assert mount.args['source'] == 'UUID=1-2'
+
+
+def test_a_mount_by_a_kernel_s_name_is_said_and_not_done():
+    mounted = KeptMount('/srv', 'ext4', '/dev/sdc')
+    before = kept(session(3, SAN), host='san', mounts=(mounted,))
+    plan = open_sessions(store(), before, STORE)
+    assert 'mounts.mount' not in {s.verb for s in plan.steps()}
+    assert any('/srv (/dev/sdc)' in note for note in plan.notes)
+
+
+def test_a_host_that_does_not_tell_is_left():
+    mute = HostState('cmp1', problem='cmp1: no connection', way_out='mend')
+    plan = open_sessions(seen(hosts=(mute,)), kept(session(3)), OPEN)
+    assert (steps(plan), verdicts(plan)) == ([], [('unknown', False)])
