@@ -24,6 +24,7 @@ from tests.unit.crooked_cloud import (
 )
 
 LOST = uuid(209)  # its storage was away when cinder-volume started
+OPEN = uuid(211)
 
 
 class Worse(Crooked):
@@ -35,6 +36,10 @@ class Worse(Crooked):
         self.attachments[uuid(210)] = attachment(uuid(210), LOST, DB)
         listed = self.servers[DB]['os-extended-volumes:volumes_attached']
         listed.append({'id': LOST})
+        # Attached, and free for others as cinder has it.
+        self.volumes[OPEN] = volume(OPEN, 'open', 'available')
+        self.attachments[uuid(212)] = attachment(uuid(212), OPEN, DB)
+        listed.append({'id': OPEN})
 
 
 REQUEST = AuditFix(tuple(audit.FIXES), workers=2)
