@@ -200,9 +200,9 @@ class HostState:
     """What a host told of itself, or why it did not.
 
     ``absent`` are the tools and services that are not there, which is no
-    error; ``booted_at`` is in the host's own time; ``recorded`` are mounts that
-    fstab keeps for when their sessions are open; ``problems`` maps a part that
-    could not be told, to the reason.
+    error; ``booted_at`` is in the host's own time; ``recorded`` are mounts
+    that fstab keeps for when their sessions are open; ``problems`` maps a part
+    that could not be told to the reason.
     """
 
     host: str
