@@ -286,7 +286,7 @@ def test_a_row_of_the_database_tells_the_boot_index():
                 'target_portals': ['p1', 'p2'],
                 'target_luns': [1, 2],
             },
-            Target('iscsi', 'i1', ('p1', 'p2'), (1, 2)),
+            Target('iscsi', 'i1', ('p1', 'p2'), (1, 2), ('i1', 'i2')),
         ),
         (
             {'driver_volume_type': 'rbd', 'name': 'volumes/volume-1'},
