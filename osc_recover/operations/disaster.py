@@ -1,25 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Servers started or rebooted after a power loss, each of them once."""
 
-import dataclasses
 import functools
 import time
 from collections.abc import Callable, Iterator, Mapping
 
 from osc_recover import errors
-from osc_recover.effects import Control, Looking, Operation, Result
+from osc_recover.effects import Control, Operation, Result
 from osc_recover.facts import HostDomains, Server
-from osc_recover.facts.disaster import Happened, Mapped
-from osc_recover.facts.snapshot import KeptAttachment
-from osc_recover.gateways import kept_lists
-from osc_recover.gateways.attachments import Attachments
+from osc_recover.facts.disaster import Happened
 from osc_recover.gateways.cloud import Cloud
 from osc_recover.gateways.compute import Compute
 from osc_recover.gateways.domains import Domains
 from osc_recover.gateways.hosts import Hosts
 from osc_recover.gateways.network import Network
 from osc_recover.gateways.volume import Volumes
-from osc_recover.operations import disaster_hosts
+from osc_recover.operations import disaster_hosts, disaster_volumes
 from osc_recover.operations.look import Looks, deleted, find
 from osc_recover.operations.proof import Prove
 from osc_recover.operations.watch import Together
@@ -45,7 +41,7 @@ def verbs(
     compute, volumes = Compute(cloud.compute), Volumes(cloud.volume)
     return {
         **disaster_hosts.verbs(cloud, hosts),
-        'disaster.attachments': Agreed(cloud),
+        'disaster.attachments': disaster_volumes.Agreed(cloud),
         'disaster.start': Start(
             cloud, hosts, control, tick=tick, grace=grace, timeout=timeout
         ),
@@ -57,66 +53,6 @@ def verbs(
             hurried=lambda: True,
         ),
     }
-
-
-def mapped(cloud: Cloud, server: str) -> Mapped:
-    """The volumes of a server, as nova and cinder have them now.
-
-    :raises errors.ApiError: when one of them does not tell
-    """
-    held = {a.id: a for a in Attachments(cloud.volume).of_server(server)}
-    found: list[KeptAttachment] = []
-    for one in kept_lists.of_server(cloud.compute, server):
-        other = held.pop(one.id, None)
-        sides = ('nova', 'cinder') if other else ('nova',)
-        status = other.status if other else ''
-        found.append(dataclasses.replace(one, sides=sides, status=status))
-    found += [
-        KeptAttachment(a.id, a.volume, server, ('cinder',), a.status)
-        for a in held.values()
-    ]
-    told = Volumes(cloud.volume).volumes({one.volume for one in found})
-    return Mapped(tuple(found), {one.id: one.status for one in told})
-
-
-def disagreed(cloud: Cloud, step: Step) -> errors.StepFailed | None:
-    """What keeps a server from being rebooted with its volumes, or None."""
-    now = mapped(cloud, step.target)
-    wrong = [f'volume {volume}: {why}' for volume, why in now.wrong()]
-    has = {one.volume for one in now.attachments}
-    wrong += [
-        f'volume {volume}: the server has it no more'
-        for volume in step.args['volumes']
-        if volume not in has
-    ]
-    if not wrong:
-        return None
-    return errors.StepFailed(
-        f'{"; ".join(wrong)}; it is not started, as that could take it away '
-        'for good',
-        f'openstack recover volume check --server {step.target} names the '
-        'command that repairs it; then resume',
-    )
-
-
-class Agreed(Looking):
-    """See that nova and cinder tell the same of a server's volumes.
-
-    What cinder cannot export when it starts goes into error by itself
-    (cinder/volume/manager.py, init_host), so this is seen after that.
-    """
-
-    def __init__(self, cloud: Cloud) -> None:
-        self._cloud = cloud
-
-    def follow(self, step: Step, control: Control) -> Result:
-        """One look.
-
-        :raises errors.StepFailed: when they do not
-        """
-        if failed := disagreed(self._cloud, step):
-            raise failed
-        return Result('nova and cinder agree about its volumes')
 
 
 class Start:
@@ -194,7 +130,7 @@ class Start:
                 'see whether that is as it should be; openstack recover cloud '
                 'plans anew',
             )
-        if failed := disagreed(self._cloud, step):
+        if failed := disaster_volumes.disagreed(self._cloud, step):
             raise failed
         if server.vm_state == _STOPPED:
             reply = self._compute.start(step.target)
