@@ -20,6 +20,9 @@ TABLES = (
     id INT PRIMARY KEY, instance_uuid VARCHAR(36), volume_id VARCHAR(36),
     destination_type VARCHAR(255), attachment_id VARCHAR(36),
     boot_index INT, deleted INT, deleted_at DATETIME, updated_at DATETIME)""",
+    """CREATE OR REPLACE TABLE shop.instance_actions (
+    id INT PRIMARY KEY AUTO_INCREMENT, instance_uuid VARCHAR(36),
+    action VARCHAR(255), start_time DATETIME)""",
     'INSERT INTO shop.instances (uuid, deleted)'
     f" VALUES ('{WEB}', 0), ('{DB}', 0), ('old', 3)",
 )
@@ -60,6 +63,39 @@ def test_live_mappings_and_dropped_roots_are_read(put, server, writer):
         DiskMapping(DB, DATA, OK, updated_at=when),
         DiskMapping(WEB, 'root', root=True, dropped=True, updated_at=when),
     )
+    found.close()
+
+
+@pytest.mark.parametrize(
+    'actions, is_told',
+    [
+        ([], False),
+        ([('reboot', '11:59:30')], True),
+        ([('start', '11:50:01')], True),
+        ([('reboot', '11:49:00')], False),
+        ([('reboot', '12:00:05')], False),
+        ([('stop', '11:59:30')], False),
+        ([('detach_volume', '11:59:58')], False),
+        ([('reboot', '11:58:00'), ('detach_volume', '11:59:00')], False),
+        ([('detach_volume', '11:40:00'), ('reboot', '11:59:30')], True),
+    ],
+)
+def test_what_a_reboot_dropped_is_told_from_what_was_detached(
+    put, server, writer, actions, is_told
+):
+    put((3, WEB, 'lost', 'volume', 'a3', None, 3))
+    with server.open() as cursor:
+        cursor.execute(
+            "UPDATE shop.block_device_mapping SET deleted_at = '2026-11-20"
+            " 12:00:00'"
+        )
+        cursor.executemany(
+            'INSERT INTO shop.instance_actions (instance_uuid, action,'
+            ' start_time) VALUES (%s, %s, %s)',
+            [(WEB, name, f'2026-11-20 {time}') for name, time in actions],
+        )
+    found = at(server.url(writer, 'shop'))
+    assert [one.volume for one in mappings(found)] == ['lost'] * is_told
     found.close()
 
 
