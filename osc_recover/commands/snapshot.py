@@ -14,9 +14,9 @@ class SaveSnapshot(base.Lister):
 
     Reads servers, ports, volumes, attachments, allocations and the newest
     backups of all projects and, where they are reached, what hosts have open;
-    changes nothing.  Taken at once after the power is back it still
-    knows what ran: some minutes later nova forgets it.  Exits 0 when everything that
-    was asked for could be told.
+    changes nothing.  Taken at once after the power is back it still knows
+    what ran: some minutes later nova forgets it.  Exits 0 when everything
+    that was asked for could be told.
 
     Example::
 
