@@ -2,7 +2,7 @@
 """The one object that commands talk to: observe, check, plan, carry out."""
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self, TypeVar
 
 from osc_recover import errors, settings
@@ -55,6 +55,18 @@ from osc_recover.recovery.volumes import VolumesOfCloud
 from osc_recover.runs import Run
 
 T = TypeVar('T')
+
+# Procedure -> who plans it, and what its request is.
+_PLANNERS: Mapping[str, tuple[str, type[Any]]] = {
+    ATTACH: ('attaching', VolumeAttach),
+    'audit': ('audit', AuditFix),
+    CLOUD: ('disaster', CloudRecovery),
+    'domain': ('domains', DomainRepair),
+    'instance': ('instances', InstanceChange),
+    'mount': ('mounts', MountFix),
+    'service': ('services', ServiceChange),
+    VOLUME: ('volumes', VolumeRepair),
+}
 
 
 class Recovery:
@@ -221,33 +233,20 @@ class Recovery:
 
     def _anew(self, plan: Plan) -> Plan:
         """The same plan from facts of now."""
-        if plan.procedure == 'return':
+        procedure = plan.procedure
+        if procedure == 'return':
             return self.failed_hosts.plan_return(plan.hosts[0])
-        if plan.procedure == 'service':
-            return self.services.plan(_request(plan, ServiceChange))
-        if plan.procedure == 'session-close':
-            return self.sessions.plan_close(_request(plan, SessionClose))
-        if plan.procedure == 'session-open':
-            return self.sessions.plan_open(_request(plan, SessionOpen))
-        if plan.procedure == 'mount':
-            return self.mounts.plan(_request(plan, MountFix))
-        if plan.procedure == 'audit':
-            return self.audit.plan(_request(plan, AuditFix))
-        if plan.procedure == 'domain':
-            return self.domains.plan(_request(plan, DomainRepair))
-        if plan.procedure == by_hand_undo.PROCEDURE:
+        if procedure == by_hand_undo.PROCEDURE:
             return self.by_hand.anew(plan)
-        if plan.procedure == 'instance':
-            return self.instances.plan(_request(plan, InstanceChange))
-        if plan.procedure == VOLUME:
-            return self.volumes.plan(_request(plan, VolumeRepair))
-        if plan.procedure == ATTACH:
-            return self.attaching.plan(_request(plan, VolumeAttach))
-        if plan.procedure == CLOUD:
-            return self.disaster.plan(_request(plan, CloudRecovery))
-        if plan.procedure in ('ownership', 'ownership-undo'):
+        if procedure in ('ownership', 'ownership-undo'):
             return self.renumbering.anew(plan)
-        return self.failed_hosts.plan(_request(plan, Request))
+        if procedure == 'session-close':
+            return self.sessions.plan_close(_request(plan, SessionClose))
+        if procedure == 'session-open':
+            return self.sessions.plan_open(_request(plan, SessionOpen))
+        name, kind = _PLANNERS.get(procedure, ('failed_hosts', Request))
+        made: Plan = getattr(self, name).plan(_request(plan, kind))
+        return made
 
     def carry_out(
         self, run: Run, watch: Watcher, evidence: Evidence | None = None
