@@ -180,7 +180,13 @@ def same(bed, server, before):
         assert {v: one['device'] for v, one in after.items()} == {
             v: one['device'] for v, one in before.items()
         }
-        assert set(bed.states(*after).values()) == {'intact'}
+        # nova may still be at it for a moment.
+        bed.cloud.until(
+            lambda volumes=tuple(after): (
+                set(bed.states(*volumes).values()) == {'intact'}
+            ),
+            'intact',
+        )
         reboot(bed, server)
 
 
