@@ -9,12 +9,13 @@ IN_VENV := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 PY := $(IN_VENV) python
 SPHINX := $(IN_VENV) sphinx-build -W --keep-going -q -b html
 
-.PHONY: help demo test zed unit lint docs dist-check venv clean
+.PHONY: help demo test zed iscsi unit lint docs dist-check venv clean
 
 help:
 	@echo 'make demo        a practice cloud, a dead host, and its recovery'
 	@echo 'make test        every test, with the practice cloud where needed'
 	@echo 'make zed         recoveries on nova 26, beside the practice cloud'
+	@echo 'make iscsi       real iSCSI sessions, in a machine that is emulated'
 	@echo 'make unit        the tests that need no cloud'
 	@echo 'make lint        ruff, mypy, the docs and the release notes'
 	@echo 'make docs        the manual, as doc/build/html'
@@ -33,6 +34,10 @@ zed: venv
 	trap '$(PY) -m tests.zed down' EXIT; \
 	$(PY) -m tests.zed up && $(PY) -m tests.zed demo && \
 	$(PY) -m tests.zed demo --method database
+
+iscsi: venv
+	$(PY) -m tests.cloud up
+	$(PY) -m pytest tests/functional/test_sessions.py
 
 unit: venv
 	$(PY) -m tests.packages

@@ -25,6 +25,7 @@ from tests.unit.keystone_double import PASSWORD, REGION
 COMMANDS = (
     ('snapshot', 'save', '--name', 'before'),
     ('snapshot', 'diff', 'before'),
+    ('cloud', '--snapshot', 'before', '--no-agent', '--dry-run'),
 )
 
 
