@@ -51,6 +51,10 @@ class Bed:
         assert done.status in (0, 1), done
         return {row['Volume']: row['State'] for row in done.rows}
 
+    def until(self, wanted, *words):
+        """The services' own clocks must have passed what was changed."""
+        self.cloud.until(lambda: self.states(*words) == wanted, f'{wanted}')
+
     def act(self, volume, **action):
         answer = self.cloud.sdk.block_storage.post(
             f'/volumes/{volume}/action', json=action, microversion='3.44'
@@ -101,14 +105,14 @@ def test_what_failed_to_be_exported_is_stale(bed):
     storage = bed.cloud.sdk.block_storage
     storage.reset_volume_status(bed.data, status='error')
     try:
-        assert bed.states('data') == {bed.data: 'stale-target'}
+        bed.until({bed.data: 'stale-target'}, 'data')
         done = lib.recover(
             bed.whole, 'audit', '--min-age', '0', '--fix', 'volume-error',
             '--yes',
         )  # fmt: skip
         assert done.status == 0, done
         assert storage.get_volume(bed.data).status == 'in-use'
-        assert bed.states('data') == {bed.data: 'intact'}
+        bed.until({bed.data: 'intact'}, 'data')
     finally:
         storage.reset_volume_status(bed.data, status='in-use')
 
@@ -117,7 +121,7 @@ def test_one_that_cinder_is_at_is_left_alone(bed):
     storage = bed.cloud.sdk.block_storage
     storage.reset_volume_status(bed.data, status='maintenance')
     try:
-        assert bed.states('data') == {bed.data: 'busy'}
+        bed.until({bed.data: 'busy'}, 'data')
     finally:
         storage.reset_volume_status(bed.data, status='in-use')
 
@@ -131,7 +135,7 @@ def test_an_attachment_of_cinder_alone_dangles_there(bed):
         '/attachments', json={'attachment': body}, microversion='3.44'
     )
     try:
-        assert bed.states('free') == {made.id: 'dangling-cinder'}
+        bed.until({made.id: 'dangling-cinder'}, 'free')
     finally:
         name = answer.json()['attachment']['id']
         storage.delete(f'/attachments/{name}', microversion='3.44')
@@ -160,8 +164,8 @@ def test_before_a_reboot_a_cleaned_volume_is_attached_anew(bed):
     """A dead attachment in nova's mapping gets a fresh one."""
     before = devices(bed, bed.root)
     clean(bed, bed.disk, bed.more)
-    states = bed.states('--server', 'root')
-    assert states == dict.fromkeys((bed.disk, bed.more), 'dangling-nova')
+    states = dict.fromkeys((bed.disk, bed.more), 'dangling-nova')
+    bed.until(states, '--server', 'root')
     dry = bed.repair('--server', 'root', '--dry-run')
     assert dry.status == 0, dry
     assert bed.states('--server', 'root') == states
@@ -223,6 +227,8 @@ def test_a_stopped_server_stays_stopped(bed):
     before = devices(bed, bed.root)
     clean(bed, bed.disk, bed.more)
     bed.cloud.stop(bed.root)
+    wanted = dict.fromkeys((bed.disk, bed.more), 'dangling-nova')
+    bed.until(wanted, '--server', 'root')
     done = bed.repair(bed.disk, bed.more, '--yes')
     assert done.status == 0, done
     assert bed.cloud.server(bed.root)['status'] == 'SHUTOFF'
@@ -251,4 +257,4 @@ def test_what_somebody_detached_is_unused(bed):
     )
     bed.cloud.action(server, reboot={'type': 'HARD'})
     bed.cloud.wait(server, 'ACTIVE')
-    assert bed.states('calm') == {volume: 'unused'}
+    bed.until({volume: 'unused'}, 'calm')
