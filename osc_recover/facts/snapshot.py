@@ -213,11 +213,11 @@ class HostState:
     domains: tuple[Domain, ...] = ()
     firewalls: tuple[Firewall, ...] = ()
     absent: tuple[str, ...] = ()
-    recorded: tuple[KeptMount, ...] = ()
     problems: Mapping[str, str] = dataclasses.field(default_factory=dict)
     problem: str = ''
     way_out: str = ''
     booted_at: str = ''
+    recorded: tuple[KeptMount, ...] = ()
 
     def knows(self, part: str) -> bool:
         """Whether a part of it (sessions, mounts, …) was told."""

@@ -66,9 +66,9 @@ def state_from(host: str, data: Any) -> HostState:
             for one in record.objects('firewalls')
         ),
         record.texts('absent'),
-        tuple(map(_mount, record.objects('recorded', []))),
         record.words('problems'),
         booted_at=record.text('booted_at', ''),
+        recorded=tuple(map(_mount, record.objects('recorded', []))),
     )
 
 
