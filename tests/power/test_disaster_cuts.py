@@ -5,15 +5,12 @@ Whatever the moment, a resume ends with every server that ran running, each of
 them started or rebooted once, and the stopped one stopped.
 """
 
-import itertools
-
 import pytest
 
 from osc_recover import operations
 from osc_recover.checks.request import CloudRecovery
 from osc_recover.effects import Control
 from osc_recover.engine import Engine
-from osc_recover.gateways.api import Api
 from osc_recover.observe.disaster import seen
 from osc_recover.procedures.disaster import recover_cloud
 from tests.power.powerless_cloud import (
@@ -28,44 +25,6 @@ from tests.unit import crooked_cloud
 
 REQUEST = CloudRecovery('before', workers=2, wave=2, timeout=30)
 ONCE = {WEB: ['reboot'], DB: ['start'], DRAINED: ['reboot'], STOPPED: []}
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """A new folder at each call."""
-    numbers = itertools.count()
-
-    def made():
-        new = tmp_path / str(next(numbers))
-        new.mkdir()
-        return new
-
-    return made
-
-
-@pytest.fixture
-def fuse(monkeypatch):
-    """Blows before and after every write to a service and the journal."""
-    holder = [Fuse()]
-    write = Api.write
-
-    def fused(self, *args, **how):
-        holder[0]()
-        reply = write(self, *args, **how)
-        holder[0]()
-        return reply
-
-    monkeypatch.setattr(Api, 'write', fused)
-    monkeypatch.setattr(
-        FusedJournal, 'fuse', staticmethod(lambda: holder[0]())
-    )
-
-    def changed(new):
-        holder[0] = new
-        return new
-
-    yield changed
-    holder[0] = Fuse()
 
 
 def lost(cloud, world):

@@ -5,7 +5,6 @@ Whatever the moment, a resume ends with all of it repaired, and what was there
 before is kept.
 """
 
-import itertools
 import time
 from xml.etree import ElementTree
 
@@ -26,19 +25,6 @@ REQUEST = DomainRepair((OFF,), reference='b')
 RIGHT = domain_xml('127.0.0.1', filter='clean', dhcp='127.0.0.1')
 # Of host a and b: two filters and a domain; one domain.
 CHANGES = [('a', 1), ('a', 2), ('a', 3), ('b', 1)]
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """A new folder at each call."""
-    numbers = itertools.count()
-
-    def made():
-        new = tmp_path / str(next(numbers))
-        new.mkdir()
-        return new
-
-    return made
 
 
 class Quick(Control):

@@ -5,7 +5,6 @@ Whatever the moment, the file is the old one or the new one, a resume ends with
 the new one, and the old one is kept.
 """
 
-import itertools
 import signal
 import time
 
@@ -105,19 +104,6 @@ class Machine:
 class Quick(Control):
     def wait(self, seconds):
         time.sleep(0.01)
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """A new folder at each call."""
-    numbers = itertools.count()
-
-    def made():
-        new = tmp_path / str(next(numbers))
-        new.mkdir()
-        return new
-
-    return made
 
 
 def start(machine, made=None):

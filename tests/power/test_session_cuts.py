@@ -5,7 +5,6 @@ Whatever the moment, a resume ends with what was asked for, no other session
 was closed, and none was opened twice.
 """
 
-import itertools
 import time
 
 import pytest
@@ -46,19 +45,6 @@ BEFORE = Snapshot(
 class Quick(Control):
     def wait(self, seconds):
         time.sleep(0.01)
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """A new folder at each call."""
-    numbers = itertools.count()
-
-    def made():
-        new = tmp_path / str(next(numbers))
-        new.mkdir()
-        return new
-
-    return made
 
 
 def seen(hosts, *names):
