@@ -9,7 +9,15 @@ from __future__ import annotations
 import pathlib
 from typing import Any
 
-from tests.cloud import cloud, configs, files, hosts, paths, processes
+from tests.cloud import (
+    cloud,
+    configs,
+    files,
+    hosts,
+    paths,
+    processes,
+    services,
+)
 
 HOSTS = configs.HOSTS
 Record = dict[str, Any]
@@ -24,6 +32,16 @@ clouds_yaml = paths.clouds_yaml
 def running(service: str) -> bool:
     """Whether a service runs, by the name that "status" prints."""
     return processes.running(service)
+
+
+def kill(service: str) -> None:
+    """End a service at once, as a power loss does."""
+    processes.kill(service)
+
+
+def start(service: str) -> None:
+    """Start a service that was ended, and wait until it is of use."""
+    next(s for s in services.workers() if s.name == service).start()
 
 
 def fence_agent() -> pathlib.Path:

@@ -6,13 +6,13 @@ import json
 import pathlib
 import shutil
 import threading
-import uuid
 
 import pytest
 
 from tests import practice as lib
 from tests.cloud import lab
 from tests.functional import powerless
+from tests.functional.losing import Servers, verdicts
 
 pytestmark = pytest.mark.functional
 
@@ -21,23 +21,13 @@ COLUMNS = json.loads(
 )
 STORAGE = 'practice'  # the host of its cinder-volume
 ONE, TWO = lab.HOSTS[:2]
-STARTS = ('start', 'reboot')
 
 
-class Bed:
+class Bed(Servers):
     """Servers of every sort on two hosts."""
 
     def __init__(self, cloud, folder, machines):
-        self.cloud, self.machines = cloud, machines
-        self.clouds = lib.write_clouds(
-            folder,
-            snapshots=str(folder / 'snapshots'),
-            **machines.section(),
-        )
-        self.bare = lib.write_clouds(
-            _made(folder / 'bare'), snapshots=str(folder / 'none')
-        )
-        self.ids = {}
+        super().__init__(cloud, folder, machines)
         self.boot(ONE, 'web', 'db', 'off')
         self.boot(ONE, 'root', volume=True)
         self.boot(TWO, 'far', metadata={'prio': '7'})
@@ -45,82 +35,7 @@ class Bed:
             cloud.add_volume(self.ids['db'], name) for name in ('a', 'b')
         ]
         cloud.add_volume(self.ids['far'], 'c')
-        cloud.stop(self.ids['off'])
-
-    def boot(self, host, *names, **how):
-        made = self.cloud.boot(names, host, **how)
-        self.ids.update(zip(names, made, strict=True))
-
-    def recover(self, *words, **how):
-        return lib.recover(self.clouds, *words, **how)
-
-    def run(self, *words):
-        return self.recover('cloud', *words)
-
-    def save(self, name):
-        done = self.recover('snapshot', 'save', '--name', name)
-        assert done.status == 0, done
-        self.newest = name
-
-    def starts(self):
-        """Server -> how often it was told to start or reboot."""
-        found = collections.Counter()
-        for name, server in self.ids.items():
-            told = self.cloud.call(
-                'GET', f'/servers/{server}/os-instance-actions'
-            )['instanceActions']
-            found[name] = sum(one['action'] in STARTS for one in told)
-        return found
-
-    def states(self):
-        return {
-            name: self.cloud.server(server)['status']
-            for name, server in self.ids.items()
-        }
-
-    def volumes(self):
-        """Server -> volume, device and attachment, in their order."""
-        return {
-            name: [
-                (one['volumeId'], one['device'], one['attachment_id'])
-                for one in self.cloud.call(
-                    'GET', f'/servers/{server}/os-volume_attachments'
-                )['volumeAttachments']
-            ]
-            for name, server in self.ids.items()
-        }
-
-    def power(self):
-        """Name -> whether its guest runs, as the hypervisors have it."""
-        held = lab.guests()
-        return {
-            guest['name']: guest['power'] == 1
-            for guests in held.values()
-            for guest in guests.values()
-        }
-
-    def heal(self):
-        """Everything runs that is to, whatever a test has left."""
-        for name, server in self.ids.items():
-            if name == 'off' or self.power()[name]:
-                continue
-            stopped = self.cloud.server(server)['status'] == 'SHUTOFF'
-            self.cloud.action(
-                server,
-                **({'os-start': None} if stopped
-                   else {'reboot': {'type': 'HARD'}}),
-            )  # fmt: skip
-        self.cloud.until(lambda: self.power() == RUNNING, 'all running')
-        for name, server in self.ids.items():
-            self.cloud.wait(server, 'SHUTOFF' if name == 'off' else 'ACTIVE')
-
-    def lose(self, *hosts):
-        for host in hosts:
-            self.machines[host].lose_power()
-
-    def power_up(self, *hosts):
-        for host in hosts:
-            self.machines[host].power_up()
+        self.stop('off')
 
 
 def _made(folder):
@@ -141,7 +56,7 @@ def bed(clean, tmp_path_factory):
 @pytest.fixture
 def kept(bed):
     """All is as it is to be, and kept so; and is so again afterwards."""
-    bed.save(f'kept-{uuid.uuid4().hex[:6]}')
+    bed.save()
     yield bed
     bed.heal()
 
@@ -150,22 +65,10 @@ def rows(done):
     return {row['Name']: row for row in done.rows}
 
 
-def verdicts(done):
-    """By server; when nova notices that a guest is off is its own affair."""
-    return {
-        row['Name']: 'up' if row['Verdict'] in STARTS else row['Verdict']
-        for row in done.rows
-        if row['Verdict'] != 'await'
-    }
-
-
-RUNNING = {'web': True, 'db': True, 'root': True, 'far': True, 'off': False}
-
-
 def test_everything_comes_back_each_server_started_once(kept):
     volumes, starts, states = kept.volumes(), kept.starts(), kept.states()
     kept.lose(ONE, TWO)
-    assert not any(kept.power().values())
+    assert not kept.power()
     kept.power_up(ONE)
     late = threading.Timer(5, kept.power_up, [TWO])
     late.start()
@@ -178,14 +81,14 @@ def test_everything_comes_back_each_server_started_once(kept):
         'off': 'ok',
     }  # fmt: skip
     assert 'potential for data loss' in done.stderr
-    assert kept.power() == RUNNING
+    assert kept.power() == kept.ran
     assert (kept.states(), kept.volumes()) == (states, volumes)
-    once = collections.Counter(RUNNING)
-    assert kept.starts() - starts == +once
+    once = collections.Counter(kept.ran)
+    assert kept.starts() - starts == once
     again = kept.run('--yes')
     assert again.status == 0, again
     assert set(verdicts(again).values()) == {'ok'}
-    assert kept.starts() - starts == +once
+    assert kept.starts() - starts == once
     diff = kept.recover('snapshot', 'diff', kept.newest)
     # This machine plays the hosts, and others mount on it, too.
     told = {
@@ -207,7 +110,7 @@ def test_with_half_of_the_hosts_alive_those_are_left_alone(kept):
     }  # fmt: skip
     assert kept.starts() - starts == {'far': 1}
     assert {c['host'] for c in lab.volume_calls()[calls:]} <= {TWO}
-    assert kept.power() == RUNNING
+    assert kept.power() == kept.ran
 
 
 def test_a_guest_that_is_not_proven_off_is_not_touched(kept):
@@ -226,7 +129,7 @@ def test_a_guest_that_is_not_proven_off_is_not_touched(kept):
     assert kept.starts() == starts
     done = kept.run('--host', ONE, '--yes')
     assert done.status == 0, done
-    assert kept.power() == RUNNING
+    assert kept.power() == kept.ran
 
 
 def test_a_mapping_that_cinder_does_not_know_keeps_its_server_off(kept):
@@ -249,7 +152,7 @@ def test_a_mapping_that_cinder_does_not_know_keeps_its_server_off(kept):
     assert told['web']['State'] == 'recovered'
     assert [v for v, _, _ in kept.volumes()['root']] == [volume]
     assert kept.run('--yes').status == 0
-    assert kept.power() == RUNNING
+    assert kept.power() == kept.ran
 
 
 def test_without_a_snapshot_only_what_nova_stopped_is_started(kept):
