@@ -111,9 +111,15 @@ def newest(events: Iterable[Event]) -> dict[str, Event]:
 
 
 def _stopped(run: str, plan: Plan, last: Mapping[str, Event]) -> _Stopped:
-    """Why lanes were not begun: a host's own step failed, or a guard did."""
+    """Why lanes were not begun: a host's own step failed, or a guard did.
+
+    A host's step stops others only in a phase that must succeed.
+    """
     resume = _RESUME.format(run=run)
-    for step in plan.steps():
+    lanes = [
+        lane for phase in plan.phases if phase.must for lane in phase.lanes
+    ]
+    for step in (step for lane in lanes for step in lane.steps):
         event = last.get(step.name)
         if step.target in plan.hosts and event and event.state != 'done':
             return _Stopped(event.note or _CUT, _way_out(run, event))

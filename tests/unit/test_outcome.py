@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a plan and a journal tell about each server."""
 
+import dataclasses
+
 import pytest
 
 from osc_recover import outcome
@@ -209,3 +211,19 @@ def test_a_lane_that_goes_on_in_a_later_phase_is_told_as_one():
 def test_a_host_that_is_as_it_was_asked_for_is_good_without_an_act():
     plan = Plan('ownership', ('a',), (), (Verdict('a', 'a', '', 'ok', False),))
     assert all(map(outcome.is_good, outcome.planned(plan)))
+
+
+def test_what_a_host_lacks_is_no_reason_for_servers_of_others():
+    """Only a phase that must succeed keeps others from being begun."""
+    up = Phase(
+        'services', (Lane('cmp1', (Step('up:cmp1', 'compute-up', 'cmp1'),)),)
+    )
+    tolerant = dataclasses.replace(
+        PLAN, phases=(up, *(p for p in PLAN.phases if not p.must))
+    )
+    events = [
+        Event('', 'started', 0.0),
+        Event('up:cmp1', 'failed', 1.0, 'nova-compute is down'),
+        Event('', 'stopped', 2.0, 'interrupted'),
+    ]
+    assert row(events, 'web-b', tolerant).reason == 'interrupted'
