@@ -5,18 +5,17 @@
 """
 
 import contextlib
-import dataclasses
 import itertools
 import os
-import random
 import re
 import signal
-import subprocess
 
 import pytest
 
 from tests import practice as lib
 from tests.cloud import lab
+from tests.functional import killing
+from tests.functional.killing import Moment, moments
 from tests.functional.line import Line
 
 pytestmark = pytest.mark.functional
@@ -27,26 +26,6 @@ KILLS = int(os.environ.get('OSC_RECOVER_KILLS', '3'))
 SEED = int(os.environ.get('OSC_RECOVER_SEED', '20'))
 A_ROUND = 4  # kills; the servers that are left get fewer with each
 EVACUATE = 'nova POST /servers/{id}/action evacuate'
-DEADLINE = 240
-
-
-@dataclasses.dataclass(frozen=True)
-class Moment:
-    """The n-th call of a process; held: the n-th evacuation it asks for."""
-
-    number: int
-    held: str = ''  # how the proxy holds it; '' for any call, not held
-
-
-def moments(seed):
-    """Half of them between a request sent and its answer read."""
-    dice = random.Random(seed)
-    for number in itertools.count():
-        if number % 2:
-            yield Moment(dice.randint(1, 60))
-        else:
-            held = dice.choice(('hang', 'hang-after', 'hang-after'))
-            yield Moment(dice.randint(1, 3), held)
 
 
 @pytest.fixture
@@ -71,41 +50,13 @@ def ready(line, servers=SERVERS):
 def start(line):
     """Recover the host, or go on where the last process was killed."""
     # Some at a time, or all requests would be out before the second kill.
-    words = ['host', HOST, '--fence', '--yes', '--workers', '8']
-    for run in lib.recover(line.clouds, 'run', 'list').rows:
-        if run['State'] != 'planned':
-            words = ['run', 'resume', run['Run']]
-            break
-    return subprocess.Popen(
-        lib.command(*words),
-        env=lib.environment(line.clouds),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    words = ('host', HOST, '--fence', '--yes', '--workers', '8')
+    return killing.go_on(line.clouds, *words)
 
 
 def kill(line, moment, how=signal.SIGKILL):
     """Start, and end it at a moment; returns what it had to say by then."""
-    proxy = line.proxy
-    process = start(line)
-    proxy.clear()
-    if moment.held:
-        proxy.inject(EVACUATE, moment.held, first=moment.number)
-
-    def is_there():
-        if moment.held:
-            return proxy.holding() > 0
-        return len(proxy.calls) >= moment.number
-
-    for _ in range(DEADLINE * 10):
-        if proxy.wait_for(is_there, 0.1) or process.poll() is not None:
-            break
-    process.send_signal(how)
-    out, err = process.communicate(timeout=DEADLINE)
-    proxy.clear()
-    return lib.Done(process.returncode, out, err)
+    return killing.kill(line.proxy, start(line), moment, [EVACUATE], how)
 
 
 def check(line, done, servers):
@@ -136,9 +87,7 @@ def test_killed_at_any_moment_each_server_is_evacuated_once(line):
 
 
 def finish(line):
-    process = start(line)
-    out, err = process.communicate(timeout=DEADLINE)
-    return lib.Done(process.returncode, out, err)
+    return killing.finish(start(line))
 
 
 @pytest.mark.parametrize('how', [signal.SIGINT, signal.SIGTERM])
