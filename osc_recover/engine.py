@@ -10,14 +10,21 @@ import concurrent.futures
 import contextlib
 import itertools
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from concurrent.futures import Future
 from typing import Any
 
 from osc_recover import errors
 from osc_recover.effects import Control, Cut, Guard, Operation, Result
 from osc_recover.journal import Journal
-from osc_recover.plan import Lane, Phase, Plan, Step
+from osc_recover.plan import Lane, Plan, Step
 from osc_recover.runs import Event, State
 
 _LOOK_AGAIN = 1.0  # seconds between two looks for a lost request's traces
@@ -73,26 +80,31 @@ class Engine:
     def carry_out(self, run: str, plan: Plan) -> bool:
         """Do what of a plan is not in effect yet.
 
-        Returns whether all of it is in effect now; the journal has the rest.
+        A lane that failed does not go on in later phases, where it has the
+        same name.  Returns whether all is in effect now; the journal has the
+        rest.
 
         :raises errors.Interrupted: after ^C; what is under way goes on
         """
-        done = True
+        failed: set[str] = set()
         for phase in plan.phases:
-            done = self._phase(run, phase) and done
+            lanes = [one for one in phase.lanes if one.name not in failed]
+            failed |= self._phase(run, lanes)
             if self.control.is_cut:
                 raise errors.Interrupted(run)
-            if not done and (phase.must or self.control.braked):
+            if failed and (phase.must or self.control.braked):
                 break
-        return done
+        return not failed
 
     # Lanes side by side
 
-    def _phase(self, run: str, phase: Phase) -> bool:
-        waiting = list(phase.lanes)
+    def _phase(self, run: str, lanes: Sequence[Lane]) -> set[str]:
+        """Carry lanes out; returns the names of those that failed."""
+        waiting = list(lanes)
         running: dict[Future[bool], Future[None]] = {}
+        lane_of: dict[Future[bool], Lane] = {}
         slots: dict[Future[None], Lane] = {}
-        outcomes = []
+        failed: list[str] = []
         with self._pool(len(waiting)) as pool:
             while waiting or running:
                 ready = self._ready(waiting, slots.values())
@@ -102,14 +114,16 @@ class Engine:
                     self._space_out()
                     slot: Future[None] = Future()
                     slots[slot] = lane
-                    running[pool.submit(self._lane, run, lane, slot)] = slot
+                    begun = pool.submit(self._lane, run, lane, slot)
+                    running[begun], lane_of[begun] = slot, lane
                 for future in _first_ended(running, slots):
                     if future in running:
                         slots.pop(running.pop(future), None)
-                        outcomes.append(future.result())
+                        if not future.result():
+                            failed.append(lane_of[future].name)
                     slots.pop(future, None)
-                self._count(outcomes)
-        return all(outcomes)
+                self._count(len(failed))
+        return set(failed)
 
     def _space_out(self) -> None:
         """Wait until the lane begun last is old enough for another one."""
@@ -146,8 +160,7 @@ class Engine:
                 held.update(lane.mutexes)
         return ready
 
-    def _count(self, outcomes: list[bool]) -> None:
-        failures = outcomes.count(False)
+    def _count(self, failures: int) -> None:
         if self._max_failures and failures >= self._max_failures:
             self.control.brake(
                 f'{failures} failed, as many as --max-failures allows'

@@ -42,6 +42,7 @@ class Lane:
 class Phase:
     """Lanes that may run side by side; the next phase waits for all of them.
 
+    A lane that failed does not go on in a later phase, under its name.
     ``must`` says that a failed lane stops the run after this phase.
     """
 

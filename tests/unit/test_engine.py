@@ -120,6 +120,22 @@ def test_a_failure_where_it_must_not_be_ends_the_run(carry_out, light):
     assert 'z' not in light.asked
 
 
+def test_a_lane_that_failed_does_not_go_on_in_a_later_phase(
+    carry_out, light, journal
+):
+    light.script['a'] = 'fails'
+    first = Phase('first', (lane('a'), lane('c')))
+    further = Lane('a', (Step('light:b', 'light', 'b'),))
+    last = Phase('last', (further, Lane('c', lane('d').steps)))
+    run, done = carry_out(Plan('test', ('h',), (first, last)))
+    assert not done
+    assert sorted(light.asked) == ['a', 'c', 'd']
+    light.script.clear()
+    _, done = carry_out(journal.run(run).plan, run)
+    assert done
+    assert light.asked[3:] == ['a', 'b']
+
+
 def test_a_resume_tries_what_failed_again(carry_out, light, journal):
     light.script['a'] = 'fails'
     run, _ = carry_out(plan_of(lane('a', 'b')))
