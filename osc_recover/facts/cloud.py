@@ -153,6 +153,7 @@ class Volume:
     )
     attachments: tuple[Attachment, ...] = ()
     multiattach: bool = False
+    migration: str = ''  # cinder's migration_status
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

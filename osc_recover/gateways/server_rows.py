@@ -79,10 +79,26 @@ class ServerRows:
         now = self.mapping(cell, planned).attachment
         mappings.restore(here, planned, now, host, _answer(attachment))
 
+    def has(self, cell: str, mapping: str) -> bool:
+        """Whether a mapping, by its uuid, is there and not dropped."""
+        return mappings.has(self._cell(cell), mapping)
+
+    def drop(self, cell: str, mapping: str, **of: str) -> None:
+        """Have nova forget a mapping of a data volume.
+
+        :param of: its server, volume and attachment
+        """
+        mappings.drop(self._cell(cell), {'mapping': mapping, **of})
+
     def _cell(self, uuid: str) -> Database:
-        for cell in self._databases().cells():
-            if cell.uuid == uuid:
-                return cell.database
+        """A cell by its uuid, or by its name, where no other has that."""
+        found = [
+            cell.database
+            for cell in self._databases().cells()
+            if uuid in (cell.uuid, cell.name)
+        ]
+        if len(found) == 1:
+            return found[0]
         raise errors.DatabaseUnset(
             f'of cell {uuid}', 'nova has no such cell that is enabled'
         )

@@ -90,6 +90,7 @@ def volume_from(data: Any) -> facts.Volume:
             attachment_from(a.data, record.text('id')) for a in attachments
         ),
         multiattach=record.flag('multiattach', False),
+        migration=record.text('migration_status', ''),
     )
 
 

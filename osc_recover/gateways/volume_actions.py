@@ -42,6 +42,16 @@ class VolumeActions:
         """
         return self._act(volume, 'os-reset_status', {'status': 'in-use'})
 
+    def reset(self, volume: str) -> Reply:
+        """Take every attachment away, whatever uses it; it is available then.
+
+        cinder writes the statuses first and ends the attachments after that,
+        and tells neither a backend nor nova (cinder/api/contrib/
+        admin_actions.py, _reset_status).
+        """
+        asked = {'status': 'available', 'attach_status': 'detached'}
+        return self._act(volume, 'os-reset_status', asked)
+
     def attachments(self, volume: str) -> tuple[str, ...]:
         """The attachments of a volume, of whatever status."""
         path = '/attachments'

@@ -227,14 +227,24 @@ def of_disaster(
     hosts: Hosts,
     run: Run,
     control: Control,
+    databases: Callable[[], Databases],
     *,
     grace: float,
     tick: float = TICK,
 ) -> OfRun:
-    """Make the operations of a run that brings a cloud back."""
+    """Make the operations of a run that brings a cloud back.
+
+    :param databases: of the cloud; asked only for what acts on them
+    """
     timeout = float(run.plan.request.get('timeout', 0))
     verbs = disaster.verbs(
-        cloud, hosts, control, tick=tick, grace=grace, timeout=timeout
+        cloud,
+        hosts,
+        control,
+        databases,
+        tick=tick,
+        grace=grace,
+        timeout=timeout,
     )
     return OfRun(verbs, lambda run, host: None)
 

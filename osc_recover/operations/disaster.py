@@ -1,50 +1,73 @@
 # SPDX-License-Identifier: Apache-2.0
 """Servers started or rebooted after a power loss, each of them once."""
 
-import functools
+import dataclasses
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 from osc_recover import errors
 from osc_recover.effects import Control, Operation, Result
-from osc_recover.facts import HostDomains, Server
-from osc_recover.facts.disaster import Happened
+from osc_recover.facts import Server
 from osc_recover.gateways.cloud import Cloud
 from osc_recover.gateways.compute import Compute
-from osc_recover.gateways.domains import Domains
+from osc_recover.gateways.database import Databases
 from osc_recover.gateways.hosts import Hosts
 from osc_recover.gateways.network import Network
 from osc_recover.gateways.volume import Volumes
-from osc_recover.operations import disaster_hosts, disaster_volumes
-from osc_recover.operations.look import Looks, deleted, find
+from osc_recover.operations import (
+    attach,
+    cleaned,
+    cleaning,
+    disaster_hosts,
+    disaster_volumes,
+)
+from osc_recover.operations.look import Looks, deleted
 from osc_recover.operations.proof import Prove
+from osc_recover.operations.standing import STARTS, STOPPED, Standing
 from osc_recover.operations.watch import Together
 from osc_recover.plan import Step
 
 _TICK = 0.5  # seconds
-_ONCE = ('start', 'reboot')  # actions of nova that start a guest
 _RUNNING = 1  # nova/compute/power_state.py
-_STOPPED = 'stopped'
-_STOPPING = 60.0  # seconds that a stop of nova may take
 
 
 def verbs(
     cloud: Cloud,
     hosts: Hosts,
     control: Control,
+    databases: Callable[[], Databases],
     *,
     tick: float,
     grace: float,
     timeout: float,
 ) -> Mapping[str, Operation]:
-    """The operations of a recovery of a cloud, by their verbs."""
+    """The operations of a recovery of a cloud, by their verbs.
+
+    :param databases: of the cloud; asked only for what acts on them
+    """
     compute, volumes = Compute(cloud.compute), Volumes(cloud.volume)
+    standing = Standing(compute, hosts, control, tick=tick)
+    starts = {
+        name: Start(
+            cloud,
+            standing,
+            control,
+            manner,
+            tick=tick,
+            grace=grace,
+            timeout=timeout,
+        )
+        for name, manner in (('start', KEEPING), ('restart', CLEANED))
+    }
     return {
         **disaster_hosts.verbs(cloud, hosts),
+        **cleaning.verbs(cloud, databases, standing, grace),
+        **attach.verbs(cloud, grace),
         'disaster.attachments': disaster_volumes.Agreed(cloud),
-        'disaster.start': Start(
-            cloud, hosts, control, tick=tick, grace=grace, timeout=timeout
-        ),
+        'disaster.relations': cleaned.Related(cloud),
+        'disaster.listed': cleaned.Listed(cloud),
+        'disaster.dropped': cleaned.Dropped(cloud),
+        **{f'disaster.{name}': start for name, start in starts.items()},
         'server.prove': Prove(
             compute,
             Network(cloud.network),
@@ -53,6 +76,25 @@ def verbs(
             hurried=lambda: True,
         ),
     }
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Manner:
+    """How servers are brought up in a mode of the recovery.
+
+    ``once``: actions of nova, one of which since the plan is ours, or does
+    instead of it.  ``ready``: what keeps it from being asked for, or None.
+    ``hard``: always by a hard reboot, and of no guest that runs.
+    """
+
+    once: tuple[str, ...]
+    ready: Callable[[Cloud, Step], errors.StepFailed | None]
+    hard: bool = False
+
+
+KEEPING = Manner(STARTS, disaster_volumes.disagreed)
+# A start of nova's drops no mappings (nova/compute/manager.py).
+CLEANED = Manner(('reboot',), cleaned.uncleaned, hard=True)
 
 
 class Start:
@@ -67,8 +109,9 @@ class Start:
     def __init__(
         self,
         cloud: Cloud,
-        hosts: Hosts,
+        standing: Standing,
         control: Control,
+        manner: Manner,
         *,
         tick: float,
         grace: float,
@@ -80,10 +123,9 @@ class Start:
         self._looks: Together[None, Server | None] = Together(
             Looks(self._compute), tick
         )
-        self._guests = Together[str, HostDomains](
-            functools.partial(_on_hosts, Domains(hosts)), tick
-        )
+        self._standing = standing
         self._control = control
+        self._manner = manner
         self.grace = grace
         self._timeout = timeout
         self._clock = clock
@@ -95,82 +137,46 @@ class Start:
         _record_action_start), and may have started guests by itself when its
         host came up (resume_guests_state_on_host_boot).
 
-        :raises errors.StepFailed: when its host does not tell any more
+        :raises errors.StepFailed: when its host does not tell any more, or
+            when a guest runs that was to be rebooted
         """
-        if any(one.action in _ONCE for one in self._since(step)):
+        asked = {
+            one.action for one in self._standing.since(step.target, step.args)
+        }
+        if asked.intersection(self._manner.once):
             return True
-        return step.args['proof'] == 'domain' and self._runs(step)
-
-    def _runs(self, step: Step) -> bool:
-        host = step.args['host']
-        told = self._guests.ask(step.target, host, self._control, hurry=True)
-        if told.problem:
-            raise errors.StepFailed(
-                f'nothing shows any more that it is off: {told.problem}',
-                told.way_out,
-            )
-        return any(d.uuid == step.target and d.runs for d in told.domains)
-
-    def _since(self, step: Step) -> Iterator[Happened]:
-        """What was asked for since the plan."""
-        for one in self._compute.happened(step.target):
-            if one.request == step.args['after']:
-                return
-            yield one
+        runs = self._standing.runs(step.target, step.args)
+        if self._manner.hard and (runs or asked.intersection(STARTS)):
+            raise _runs_uncleaned(step)
+        return runs
 
     def apply(self, step: Step) -> Result:
         """One request, if everything is still as it was planned.
 
         :raises errors.StepFailed: when it is not
         """
-        server = self._settled(step)
+        server = self._standing.settled(step.target)
         if problem := self._moved(step, server):
             raise errors.StepFailed(
                 f'it is not started: {problem}',
                 'see whether that is as it should be; openstack recover cloud '
                 'plans anew',
             )
-        if failed := disaster_volumes.disagreed(self._cloud, step):
+        if failed := self._manner.ready(self._cloud, step):
             raise failed
-        if server.vm_state == _STOPPED:
+        if server.vm_state == STOPPED and not self._manner.hard:
             reply = self._compute.start(step.target)
         else:
             reply = self._compute.reboot(step.target)
         return Result('', reply.request_id)
 
-    def _settled(self, step: Step) -> Server:
-        """The server, when nova has ended a stop of its own."""
-        deadline = self._clock() + _STOPPING
-        while True:
-            server = find(self._compute, step.target)
-            stops = server.task_state == 'powering-off'
-            if not stops or self._clock() > deadline:
-                return server
-            self._control.wait(_TICK)
-
-    def _by_nova(self, step: Step) -> bool:
-        """Whether nova has stopped it by itself, as it found its guest off.
-
-        It compares some time after its host came up (nova/compute/manager.py,
-        _sync_instance_power_state), be it while the plan is made.
-        """
-        newest = self._compute.happened(step.target)[:1]
-        return any(one.action == 'stop' and not one.user for one in newest)
-
     def _moved(self, step: Step, server: Server) -> str:
         """What is not as it was planned, in words."""
-        host = step.args['host']
-        if server.host != host:
-            return f'nova has it on {server.host or "no host"} now'
-        if server.task_state:
-            return f'its task state is {server.task_state}'
-        if server.vm_state != step.args['state'] and not (
-            server.vm_state == _STOPPED and self._by_nova(step)
-        ):
-            return f'it is {server.vm_state} now, not {step.args["state"]}'
-        service = self._compute.compute_service(host)
+        if problem := self._standing.moved(server, step.args):
+            return problem
+        service = self._compute.compute_service(server.host)
         if service is None or not service.up:
-            return f'nova-compute on {host} is down'
+            return f'nova-compute on {server.host} is down'
         return ''
 
     def follow(self, step: Step, control: Control) -> Result:
@@ -201,14 +207,6 @@ class Start:
         return server
 
 
-def _on_hosts(
-    domains: Domains, asked: Mapping[str, str]
-) -> dict[str, HostDomains]:
-    """Server -> what its host tells; each host is asked once."""
-    told = {one.host: one for one in domains.list(sorted({*asked.values()}))}
-    return {server: told[host] for server, host in asked.items()}
-
-
 def _not_started(server: Server) -> errors.StepFailed:
     why = server.fault or f'see the log of nova-compute on {server.host}'
     return errors.StepFailed(
@@ -216,4 +214,13 @@ def _not_started(server: Server) -> errors.StepFailed:
         f'{server.power_state}: {why}',
         'it is not asked for a second time; once the cause is gone: openstack '
         f'server reboot --hard {server.id}, or plan again',
+    )
+
+
+def _runs_uncleaned(step: Step) -> errors.StepFailed:
+    return errors.StepFailed(
+        'it was started without this run, and nova drops the mappings of '
+        'volumes that were cleaned in a reboot alone',
+        f'openstack server reboot --hard {step.target}, once nobody works in '
+        'its guest; then resume, which attaches its volumes',
     )

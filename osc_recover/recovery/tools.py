@@ -111,7 +111,12 @@ class Tools:
     def _disaster(self, work: Work) -> operations.OfRun:
         hosts = work.hosts(self._settings.ssh)
         return operations.of_disaster(
-            self._cloud, hosts, work.run, work.control, grace=self._grace
+            self._cloud,
+            hosts,
+            work.run,
+            work.control,
+            self._databases,
+            grace=self._grace,
         )
 
     def _instances(self, work: Work) -> operations.OfRun:

@@ -35,6 +35,10 @@ def lost(cloud, world):
     return recover_cloud(found, REQUEST)
 
 
+def none():
+    raise AssertionError('no database is asked')
+
+
 def start(cloud, world, folder, made=None):
     """A process of the tool: it opens the journal, and carries out."""
     journal = FusedJournal(folder / 'journal.sqlite')
@@ -43,7 +47,7 @@ def start(cloud, world, folder, made=None):
         run = runs[0] if runs else journal.store(made, 'key', 'practice')
         control = Control()
         made = operations.of_disaster(
-            cloud, world, run, control, grace=0, tick=0.01
+            cloud, world, run, control, none, grace=0, tick=0.01
         )
         engine = Engine(
             journal, made.operations, made.guard, workers=2, control=control

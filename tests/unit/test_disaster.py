@@ -139,7 +139,7 @@ def test_a_volume_that_it_lost_meanwhile_is_said():
 def carried(world, cloud, verb, step, tick=0.01):
     run = Run('r', 0.0, 'key', 'practice', Plan('cloud', ('cmp1',), ()))
     made = operations.of_disaster(
-        cloud, world, run, Control(), grace=0, tick=tick
+        cloud, world, run, Control(), dict, grace=0, tick=tick
     )
     return made.operations[verb]
 

@@ -59,6 +59,19 @@ UPDATE block_device_mapping SET attachment_id = %(new)s,
  WHERE id = %(id)s AND deleted = 0 AND instance_uuid = %(server)s
    AND volume_id = %(volume)s AND attachment_id <=> %(old)s
 """
+_HAS = """
+SELECT id FROM block_device_mapping WHERE deleted = 0 AND uuid = %(mapping)s
+"""
+_AT_REST = """
+SELECT task_state FROM instances
+ WHERE uuid = %(server)s AND deleted = 0 FOR UPDATE
+"""
+_DROP = """
+UPDATE block_device_mapping SET deleted = id, deleted_at = UTC_TIMESTAMP()
+ WHERE uuid = %(mapping)s AND deleted = 0 AND instance_uuid = %(server)s
+   AND volume_id = %(volume)s AND attachment_id <=> %(attachment)s
+   AND (boot_index IS NULL OR boot_index <> 0)
+"""
 
 
 def devices(cell: Database, server: str) -> tuple[BlockDevice, ...]:
@@ -116,6 +129,41 @@ def revive(
                 others[0]['attachment_id'],
             )
         tx.change(_REVIVE, args)
+
+    cell.transact(body)
+
+
+def has(cell: Database, mapping: str) -> bool:
+    """Whether nova has a mapping, by its uuid, that it has not dropped.
+
+    :raises errors.DatabaseError: when the database does not answer
+    """
+    return bool(cell.read(_HAS, {'mapping': mapping}))
+
+
+def drop(cell: Database, mapping: Mapping[str, str]) -> None:
+    """Have nova forget a data volume, as a reboot does from nova 28.
+
+    nova/compute/manager.py ``_delete_dangling_bdms``; never a root, and none
+    of a server that nova is at.
+
+    :param mapping: its uuid as ``mapping``, server, volume, attachment
+    :raises errors.RowsDiffer: when nova is at the server
+    :raises errors.RowGone: when the server or such a row is not there
+    :raises errors.DatabaseError: as the database says
+    """
+    server = mapping['server']
+
+    def body(tx: Transaction) -> None:
+        rows = tx.rows(_AT_REST, mapping)
+        if not rows:
+            raise errors.RowGone(server, 'instances')
+        if task := rows[0]['task_state']:
+            raise errors.RowsDiffer(
+                server, 'instances', 'task_state', None, task
+            )
+        if tx.change(_DROP, mapping) != 1:
+            raise errors.RowGone(server, 'block_device_mapping')
 
     cell.transact(body)
 
