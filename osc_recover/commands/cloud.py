@@ -17,9 +17,10 @@ class RecoverCloud(carrier.Carrier):
     cinder-volume are up, sees that nova and cinder agree about every volume,
     starts or reboots each server that ran, once and never a second time, and
     looks for ports, volumes, firewall rules and iSCSI sessions of before.
-    Nothing is detached.  A server is touched only when it is proven off: its
-    host's libvirt says so, or its host has booted since the snapshot; all
-    others are left alone, with the reason.
+    A server is touched only when it is proven off: its host's libvirt says
+    so, or its host has booted since the snapshot; all others are left alone,
+    with the reason.  Nothing is detached, unless --mode clean asks for the
+    guide's own steps.
 
     Examples::
 
@@ -94,9 +95,11 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
     )
     add(
         '--mode',
-        choices=['reconcile'],
+        choices=['reconcile', 'clean'],
         default='reconcile',
-        help='reconcile keeps every attachment as it is (default)',
+        help='reconcile keeps every attachment as it is (default); clean ends '
+        'those of data volumes, reboots each server hard, and attaches its '
+        'volumes again, as the guide has it; root volumes are never cleaned',
     )
     for option, what in (
         ('server', 'this server, by ID or name'),

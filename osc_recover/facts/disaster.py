@@ -4,6 +4,7 @@
 import dataclasses
 from collections.abc import Iterator, Mapping
 
+from osc_recover.facts.cleaning import Means
 from osc_recover.facts.snapshot import KeptAttachment, Snapshot
 
 
@@ -23,7 +24,8 @@ class DisasterSeen:
 
     ``made`` is when the snapshot was taken, in words.  ``actions``: server ->
     what was asked for of it, newest first; only of servers that may be
-    started, and of those without an entry nova did not tell.
+    started, and of those without an entry nova did not tell.  ``means`` are
+    for cleaning.
     """
 
     now: Snapshot
@@ -32,6 +34,7 @@ class DisasterSeen:
     actions: Mapping[str, tuple[Happened, ...]] = dataclasses.field(
         default_factory=dict
     )
+    means: Means = dataclasses.field(default_factory=Means)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -131,7 +131,7 @@ class Listed(Looking):
             held = set(self._actions.attachments(volume))
             if gone := set(others) - held:
                 yield f'volume {volume} has lost attachment {min(gone)}'
-            elif now.status != ('in-use' if held else 'available'):
+            elif not held and now.status != 'available':
                 yield f'volume {volume} is {now.status}'
 
 

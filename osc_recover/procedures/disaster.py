@@ -44,7 +44,7 @@ def recover_cloud(seen: DisasterSeen, request: CloudRecovery) -> Plan:
         hosts=places.computes or ('-',),
         phases=tuple(_phases(view, going, places)) if going else (),
         verdicts=(*places.verdicts(), *verdicts) if going else (*verdicts,),
-        notes=tuple(_notes(view, verdicts)),
+        notes=tuple(notes(view, verdicts)),
         request=records.to_data(request),
     )
 
@@ -69,7 +69,7 @@ def _mapped(view: View, server: Server) -> Lane:
         f'attachments:{server.id}',
         'disaster.attachments',
         server.id,
-        {'volumes': _volumes(view, server)},
+        {'volumes': volumes(view, server)},
     )
     return Lane(server.id, (step,))
 
@@ -82,7 +82,7 @@ def _start(view: View, server: Server) -> Lane:
                 f'start:{server.id}',
                 'disaster.start',
                 server.id,
-                _once(view, server),
+                once(view, server),
             ),
             Step(
                 f'prove:{server.id}',
@@ -91,15 +91,15 @@ def _start(view: View, server: Server) -> Lane:
                 {
                     'source': '',
                     'running': True,
-                    'ports': _ports(view, server),
-                    'volumes': _volumes(view, server),
+                    'ports': ports(view, server),
+                    'volumes': volumes(view, server),
                 },
             ),
         ),
     )
 
 
-def _once(view: View, server: Server) -> dict[str, Any]:
+def once(view: View, server: Server) -> dict[str, Any]:
     """What the request needs, and to tell it from any of before."""
     shown = proof.off(view, server)
     newest = view.actions(server)[:1]
@@ -109,20 +109,23 @@ def _once(view: View, server: Server) -> dict[str, Any]:
         'state': state(view, server),
         'proof': shown.how if shown else '',
         'after': newest[0].request if newest else '',
-        'volumes': _volumes(view, server),
+        'volumes': volumes(view, server),
     }
 
 
-def _volumes(view: View, server: Server) -> list[str]:
+def volumes(view: View, server: Server) -> list[str]:
+    """The volumes of a server, in their order."""
     return [one.volume for one in view.attachments(server.id)]
 
 
-def _ports(view: View, server: Server) -> list[str]:
+def ports(view: View, server: Server) -> list[str]:
+    """The ports of a server."""
     found = view.seen.now.ports
     return sorted(port.id for port in found if port.server == server.id)
 
 
-def _notes(view: View, verdicts: Sequence[Verdict]) -> Iterator[str]:
+def notes(view: View, verdicts: Sequence[Verdict]) -> Iterator[str]:
+    """What is said with a plan of either mode."""
     seen = view.seen
     yield f'WARNING: {WARNING}'
     if seen.before is None:

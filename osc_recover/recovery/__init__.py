@@ -170,7 +170,9 @@ class Recovery:
     @property
     def disaster(self) -> Disaster:
         """The whole cloud, after its power was lost."""
-        return Disaster(self.cloud, self.snapshots, self.settings)
+        return Disaster(
+            self.cloud, self.snapshots, self.databases, self.settings
+        )
 
     @property
     def volumes(self) -> VolumesOfCloud:

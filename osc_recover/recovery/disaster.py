@@ -1,18 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """A cloud brought back after its power was lost."""
 
+import dataclasses
 import pathlib
 import time
 from typing import Any
 
 from osc_recover.checks.request import CloudRecovery
 from osc_recover.facts import Server
+from osc_recover.facts.cleaning import Means
 from osc_recover.facts.snapshot import Manifest, Snapshot
 from osc_recover.gateways.cloud import Cloud
 from osc_recover.gateways.compute import Compute
+from osc_recover.gateways.database import Databases
 from osc_recover.observe import disaster as observe
 from osc_recover.plan import Plan
-from osc_recover.procedures.disaster import recover_cloud
+from osc_recover.procedures import cleaning
 from osc_recover.recovery.known import check_hosts
 from osc_recover.recovery.snapshots import SnapshotsOfCloud
 from osc_recover.settings import Settings
@@ -22,10 +25,15 @@ class Disaster:
     """Plans recoveries of a whole cloud, or of a part of it."""
 
     def __init__(
-        self, cloud: Cloud, snapshots: SnapshotsOfCloud, settings: Settings
+        self,
+        cloud: Cloud,
+        snapshots: SnapshotsOfCloud,
+        databases: Databases,
+        settings: Settings,
     ) -> None:
         self._cloud = cloud
         self._snapshots = snapshots
+        self._databases = databases
         self._settings = settings
 
     def request(self, snapshot: str = '', **options: Any) -> CloudRecovery:
@@ -75,7 +83,17 @@ class Disaster:
             workers=self._settings.workers,
             chosen=chosen,
         )
-        return recover_cloud(seen, request)
+        found = dataclasses.replace(seen, means=self.means())
+        return cleaning.recover(found, request)
+
+    def means(self) -> Means:
+        """What is to hand for cleaning volumes."""
+        return Means(
+            token=bool(self._settings.service_auth),
+            cinder=self._databases.cinder is not None,
+            nova=self._databases.configured,
+            newest=self._cloud.compute_max(),
+        )
 
     def _before(self, name: str) -> tuple[Snapshot | None, str]:
         if not name:

@@ -40,10 +40,9 @@ from osc_recover.facts.mounts import Fstab
 from osc_recover.facts.sessions import SessionsSeen
 from osc_recover.facts.snapshot import Snapshot
 from osc_recover.plan import Plan
-from osc_recover.procedures import by_hand_undo, ownership
+from osc_recover.procedures import by_hand_undo, cleaning, ownership
 from osc_recover.procedures.attaching import attach
 from osc_recover.procedures.audit import mend
-from osc_recover.procedures.disaster import recover_cloud
 from osc_recover.procedures.domains import repair_domains
 from osc_recover.procedures.host import recover_host
 from osc_recover.procedures.instances import change_instance
@@ -107,7 +106,7 @@ PROCEDURES: Mapping[str, tuple[type, type, Procedure]] = {
             audit.findings(seen, request.min_age), seen.gaps, request
         ),
     ),
-    'cloud': (DisasterSeen, CloudRecovery, recover_cloud),
+    'cloud': (DisasterSeen, CloudRecovery, cleaning.recover),
     'domain': (
         Domains,
         DomainRepair,

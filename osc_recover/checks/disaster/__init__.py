@@ -2,17 +2,23 @@
 """Verdicts on servers after a power loss, from findings.  Pure."""
 
 from osc_recover.checks.disaster import proof, servers, volumes
+from osc_recover.checks.disaster.servers import Check
 from osc_recover.checks.disaster.view import View as View
 from osc_recover.checks.finding import Finding
 from osc_recover.facts import Server
 from osc_recover.plan import Verdict
 
 
-def verdict(view: View, server: Server) -> Verdict:
-    """What is done with a server: started, rebooted, or left, and why."""
+def verdict(
+    view: View, server: Server, wrong: Check = volumes.wrong
+) -> Verdict:
+    """What is done with a server: started, rebooted, or left, and why.
+
+    :param wrong: which of its volumes keep it as it is
+    """
     for finding in (
         servers.first(view, server),
-        volumes.wrong(view, server),
+        wrong(view, server),
         volumes.fewer(view, server),
     ):
         if finding and finding.weight != 'warn':

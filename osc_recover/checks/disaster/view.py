@@ -9,7 +9,7 @@ from osc_recover.checks.finding import Finding, refuse
 from osc_recover.checks.request import CloudRecovery
 from osc_recover.facts import Domain, Server, Service
 from osc_recover.facts.disaster import DisasterSeen, Happened, Mapped
-from osc_recover.facts.snapshot import HostState, KeptAttachment
+from osc_recover.facts.snapshot import HostState, KeptAttachment, KeptVolume
 
 
 class View:
@@ -76,6 +76,10 @@ class View:
         found = self.seen.now.attachments
         return tuple(one for one in found if one.server == server)
 
+    def held(self, volume: str) -> tuple[KeptAttachment, ...]:
+        """All attachments of a volume in cinder, of whatever server."""
+        return self._held.get(volume, ())
+
     def attachments_before(self, server: str) -> tuple[KeptAttachment, ...]:
         """Its volumes in the snapshot, as far as it knows them."""
         before = self.seen.before
@@ -108,6 +112,19 @@ class View:
     @functools.cached_property
     def _hosts(self) -> Mapping[str, HostState]:
         return {h.host: h for h in self.seen.now.hosts}
+
+    @functools.cached_property
+    def volumes(self) -> Mapping[str, KeptVolume]:
+        """Those that cinder has, by their IDs."""
+        return {v.id: v for v in self.seen.now.volumes}
+
+    @functools.cached_property
+    def _held(self) -> Mapping[str, tuple[KeptAttachment, ...]]:
+        found: dict[str, list[KeptAttachment]] = {}
+        for one in self.seen.now.attachments:
+            if 'cinder' in one.sides:
+                found.setdefault(one.volume, []).append(one)
+        return {volume: tuple(some) for volume, some in found.items()}
 
     @functools.cached_property
     def _statuses(self) -> Mapping[str, str]:

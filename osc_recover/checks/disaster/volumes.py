@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """May a server be rebooted with the volumes that it has?  Pure."""
 
+from collections.abc import Iterable
+
 from osc_recover.checks.disaster.view import View, refusal
 from osc_recover.checks.finding import Finding, warn
 from osc_recover.facts import Server
@@ -11,22 +13,35 @@ def wrong(view: View, server: Server) -> Finding | None:
 
     The reboot would make that final, so the server is left alone.
     """
+    if missing := unknown(view, server):
+        return missing
+    found = [*view.mapped(server).wrong()]
+    return disagreeing(server, found) if found else None
+
+
+def unknown(view: View, server: Server) -> Finding | None:
+    """Volumes of which nova or cinder did not tell."""
     now = view.seen.now
     if not server.volumes and not view.attachments(server.id):
         return None
     lacks = [p for p in ('volumes', 'attachments') if not now.knows(p)]
-    if lacks or server.id in now.unasked:
-        return refusal(
-            'volumes-unknown',
-            'its volumes are not known: '
-            + ('cinder' if lacks else 'nova')
-            + ' did not tell',
-            'openstack recover setup check tells what does not answer; then '
-            'plan again',
-        )
-    found = [*view.mapped(server).wrong()]
-    if not found:
+    if not lacks and server.id not in now.unasked:
         return None
+    return refusal(
+        'volumes-unknown',
+        'its volumes are not known: '
+        + ('cinder' if lacks else 'nova')
+        + ' did not tell',
+        'openstack recover setup check tells what does not answer; then plan '
+        'again',
+    )
+
+
+def disagreeing(server: Server, found: Iterable[tuple[str, str]]) -> Finding:
+    """What is said of volumes that a reboot could take away.
+
+    :param found: volume and why
+    """
     return refusal(
         'volumes-wrong',
         '; '.join(f'volume {volume}: {why}' for volume, why in found)
