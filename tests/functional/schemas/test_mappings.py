@@ -117,3 +117,49 @@ def test_a_half_done_renewal_shows(cell, database):
     mappings.renew(database, mapping, 'new', ALIVE)
     (now,) = mappings.devices(database, server)
     assert (now.attachment, now.driver, now.is_root) == ('new', '', True)
+
+
+def dropping(cell, server, **changed):
+    (row,) = cell.of('block_device_mapping', server)
+    return {
+        'mapping': row['uuid'], 'server': server, 'volume': 'v',
+        'attachment': 'old', **changed,
+    }  # fmt: skip
+
+
+def test_a_data_volume_is_dropped_as_nova_drops_it(cell, database):
+    server = cell.boot()
+    cell.volume(server)
+    what = dropping(cell, server)
+    assert mappings.has(database, what['mapping'])
+    mappings.drop(database, what)
+    row = mapped(cell, server)
+    assert row['deleted'] == row['id']
+    assert row['deleted_at'] is not None
+    assert not mappings.has(database, what['mapping'])
+    assert not mappings.devices(database, server)
+
+
+@pytest.mark.parametrize(
+    ('values', 'changed'),
+    [
+        ({'boot_index': 0}, {}),
+        ({}, {'attachment': 'new'}),
+        ({}, {'volume': 'w'}),
+        ({}, {'mapping': 'm'}),
+    ],
+)
+def test_a_root_or_another_row_is_not_dropped(cell, database, values, changed):
+    server = cell.boot()
+    cell.volume(server, **values)
+    with pytest.raises(errors.RowGone):
+        mappings.drop(database, dropping(cell, server, **changed))
+    assert mapped(cell, server)['deleted'] == 0
+
+
+def test_nothing_of_a_server_that_nova_is_at_is_dropped(cell, database):
+    server = cell.boot(task_state='rebooting')
+    cell.volume(server)
+    with pytest.raises(errors.RowsDiffer, match='task_state'):
+        mappings.drop(database, dropping(cell, server))
+    assert mapped(cell, server)['deleted'] == 0
