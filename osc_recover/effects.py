@@ -89,4 +89,17 @@ class Looking:
         return Result()
 
 
+class Kept(Protocol):
+    """What the journal of a run has kept of its steps."""
+
+    def keep(self, step: Step, data: Mapping[str, Any]) -> None:
+        """Keep facts beside the intent, on disk, before the request."""
+
+    def of(self, step: Step) -> Mapping[str, Any]:
+        """The facts that were kept last with a step."""
+
+    def since(self, name: str) -> float | None:
+        """Seconds since a step was begun last; None: it was not."""
+
+
 Guard = Callable[[str, str], None]  # (run, host); raises RunStopped

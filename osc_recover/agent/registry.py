@@ -34,6 +34,8 @@ OPERATIONS: Dict[str, str] = {
     'fstab.show': 'fstab.operations:show',
     'groups.activate': 'links.groups:activate',
     'groups.show': 'links.groups:show',
+    'guest.boot': 'guest:boot',
+    'guest.reboot': 'guest:reboot',
     'ids.elsewhere': 'ids:elsewhere',
     'mounts.list': 'mounts:show',
     'mounts.look': 'links.mount:look',
