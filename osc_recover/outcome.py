@@ -141,7 +141,8 @@ def _outcome(
     places = [str(e.data['destination']) for e in events if _has_place(e)]
     place = places[-1] if places else verdict.destination
     if len(events) == len(lane.steps) and _all_done(events):
-        return _row(verdict, done, place, _notes(verdict, events), '')
+        told = _notes(verdict, events), _advice(events)
+        return _row(verdict, done, place, *told)
     if not events:
         return _row(verdict, NOT_BEGUN, place, *stopped)
     if events[-1].state == 'done':
@@ -172,7 +173,19 @@ def _all_done(events: Sequence[Event]) -> bool:
 
 def _notes(verdict: Verdict, events: Sequence[Event]) -> str:
     told = [event.note for event in events if event.note]
-    return '; '.join(told[-1:] if not verdict.reason else [verdict.reason])
+    warned = [str(event.data['warning']) for event in _warned(events)]
+    found = [verdict.reason] if verdict.reason else told[-1:]
+    return '; '.join(dict.fromkeys([*found, *warned]))
+
+
+def _warned(events: Sequence[Event]) -> list[Event]:
+    """Those that are done, and have something to tell all the same."""
+    return [event for event in events if event.data.get('warning')]
+
+
+def _advice(events: Sequence[Event]) -> str:
+    found = [str(e.data.get('way_out', '')) for e in _warned(events)]
+    return '; '.join(way for way in dict.fromkeys(found) if way)
 
 
 def _row(

@@ -264,8 +264,12 @@ class Practice:
         flavor: str = '',
         image: str = 'practice',
         metadata: dict[str, str] | None = None,
+        data: int = 0,
     ) -> list[str]:
-        """Boot servers on a host, all at once; returns their ids."""
+        """Boot servers on a host, all at once; returns their ids.
+
+        :param data: how many data volumes each has, with a tag each
+        """
         made = []
         for name in names:
             body: dict[str, Any] = {
@@ -278,7 +282,7 @@ class Practice:
                     'metadata': metadata or {},
                 }
             }
-            body['server'] |= self._root(volume, image)
+            body['server'] |= self._disks(volume, image, data)
             if group:
                 body['os:scheduler_hints'] = {'group': group}
             made.append(self.call('POST', '/servers', body)['server']['id'])
@@ -292,22 +296,28 @@ class Practice:
         found = self.sdk.network.find_network('practice-net')
         return [{'uuid': found.id}]
 
-    def _root(self, volume: bool, image: str) -> dict[str, Any]:
+    def _disks(self, volume: bool, image: str, data: int) -> dict[str, Any]:
         source = self.sdk.image.find_image(image).id
-        if not volume:
+        if not volume and not data:
             return {'imageRef': source}
-        return {
-            'block_device_mapping_v2': [
-                {
-                    'boot_index': 0,
-                    'uuid': source,
-                    'source_type': 'image',
-                    'destination_type': 'volume',
-                    'volume_size': 1,
-                    'delete_on_termination': True,
-                }
-            ]
+        root = {
+            'boot_index': 0,
+            'uuid': source,
+            'source_type': 'image',
+            'destination_type': 'volume' if volume else 'local',
+            'delete_on_termination': True,
         }
+        blank = {
+            'boot_index': -1,
+            'source_type': 'blank',
+            'destination_type': 'volume',
+            'volume_size': 1,
+            'delete_on_termination': True,
+        }
+        more = [{**blank, 'tag': f'data-{number}'} for number in range(data)]
+        size = {'volume_size': 1} if volume else {}
+        told = {} if volume else {'imageRef': source}
+        return {**told, 'block_device_mapping_v2': [root | size, *more]}
 
     def add_volume(self, server: str, name: str) -> str:
         """A data volume on a server; returns its id."""

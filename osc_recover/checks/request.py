@@ -198,6 +198,7 @@ class CloudRecovery:
     ``snapshot`` is an id, '' for none.  ``servers``, ``projects`` and
     ``hosts`` are IDs and names of hosts; none of them means all.  ``wave``:
     how many servers are started before the next are; 0: all in one.
+    ``guests``: whether it is said how guests are reached over SSH.
     """
 
     snapshot: str = ''
@@ -210,6 +211,7 @@ class CloudRecovery:
     workers: int = 8
     timeout: int = 1800  # seconds a server
     mode: str = 'reconcile'
+    guests: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

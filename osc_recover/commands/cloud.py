@@ -15,12 +15,12 @@ class RecoverCloud(carrier.Carrier):
     Compares the cloud with a snapshot of before, and shows what will be done
     with each server.  Once approved, it waits until nova-compute and
     cinder-volume are up, sees that nova and cinder agree about every volume,
-    starts or reboots each server that ran, once and never a second time, and
-    looks for ports, volumes, firewall rules and iSCSI sessions of before.
-    A server is touched only when it is proven off: its host's libvirt says
-    so, or its host has booted since the snapshot; all others are left alone,
-    with the reason.  Nothing is detached, unless --mode clean asks for the
-    guide's own steps.
+    starts or reboots each server that ran, once and never a second time, sees
+    whether their guests answer, and looks for ports, volumes, firewall rules
+    and iSCSI sessions of before.  A server is touched only when it is proven
+    off: its host's libvirt says so, or its host has booted since the snapshot;
+    all others are left alone, with the reason.  Nothing is detached, unless
+    --mode clean asks for the guide's own steps.
 
     Examples::
 

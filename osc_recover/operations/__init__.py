@@ -5,7 +5,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Self
 
-from osc_recover.effects import Control, Guard, Operation
+from osc_recover.effects import Control, Guard, Kept, Operation
 from osc_recover.facts import Migration, Server, Service
 from osc_recover.gateways.accounts import Accounts
 from osc_recover.gateways.allocations import Allocations
@@ -14,6 +14,7 @@ from osc_recover.gateways.cloud import Cloud
 from osc_recover.gateways.compute import Compute
 from osc_recover.gateways.database import Databases
 from osc_recover.gateways.fstabs import Fstabs
+from osc_recover.gateways.guests import Guests
 from osc_recover.gateways.host_services import Services as HostServices
 from osc_recover.gateways.hosts import Hosts
 from osc_recover.gateways.links import Links
@@ -42,6 +43,7 @@ from osc_recover.operations import (
     trees,
     volume_server,
 )
+from osc_recover.operations import guests as of_guests
 from osc_recover.operations.watch import Shared, UnderWay
 from osc_recover.plan import Plan
 from osc_recover.runs import Run
@@ -230,6 +232,8 @@ def of_disaster(
     databases: Callable[[], Databases],
     *,
     grace: float,
+    guests: Guests,
+    kept: Kept,
     tick: float = TICK,
 ) -> OfRun:
     """Make the operations of a run that brings a cloud back.
@@ -246,6 +250,17 @@ def of_disaster(
         grace=grace,
         timeout=timeout,
     )
+    workers = int(run.plan.request.get('workers', 1))
+    verbs = {
+        **verbs,
+        **of_guests.verbs(
+            guests,
+            kept,
+            control,
+            workers=workers,
+            timeout=min(timeout, of_guests.TIMEOUT),
+        ),
+    }
     return OfRun(verbs, lambda run, host: None)
 
 

@@ -3,7 +3,8 @@
 
 The guide's order, with nothing in its cleaning step: services first, then
 every attachment is looked at, then servers are started or rebooted, each
-once and none a second time, then all is compared with what was kept.
+once and none a second time, then it is seen whether they answer, then all is
+compared with what was kept.
 """
 
 from collections.abc import Iterator, Sequence
@@ -60,6 +61,7 @@ def _phases(
     for number, start in enumerate(range(0, len(going), size), 1):
         wave = going[start : start + size]
         yield Phase(f'wave {number}', tuple(_start(view, s) for s in wave))
+    yield Phase('reached', tuple(_reached(server) for server in going))
     if compared := tuple(places.compared()):
         yield Phase('verify', compared)
 
@@ -97,6 +99,16 @@ def _start(view: View, server: Server) -> Lane:
             ),
         ),
     )
+
+
+def _reached(server: Server) -> Lane:
+    step = Step(
+        f'reached:{server.id}',
+        'guest.reached',
+        server.id,
+        {'name': server.name},
+    )
+    return Lane(server.id, (step,))
 
 
 def once(view: View, server: Server) -> dict[str, Any]:
@@ -140,6 +152,12 @@ def notes(view: View, verdicts: Sequence[Verdict]) -> Iterator[str]:
         yield f'{gap.what}: {gap.problem}'
     if why := seen.now.left_out.get('hosts'):
         yield f'{why}: nothing shows that a guest is off'
+    if not view.request.guests and any(v.act for v in verdicts):
+        yield (
+            'recover: guests in clouds.yaml does not say how guests are '
+            'reached: of those with a floating address it is seen whether '
+            'something answers there, the others are not asked'
+        )
     unproven = [v for v in verdicts if v.code == 'not-proven-off']
     if unproven:
         yield f'{len(unproven)} left alone, as they are not proven off'

@@ -47,6 +47,7 @@ class Carrying:
             power,
             self._hosts_off,
             looked,
+            journal,
         )
 
     def carry_out(self, run: Run, watch: Watcher, evidence: Evidence) -> bool:

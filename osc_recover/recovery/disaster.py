@@ -45,7 +45,11 @@ class Disaster:
             as it was written
         """
         known = self._settings
-        defaults = {'workers': known.workers, 'timeout': known.timeout}
+        defaults = {
+            'workers': known.workers,
+            'timeout': known.timeout,
+            'guests': bool(known.guests.user),
+        }
         given = self._found(snapshot) if snapshot else ''
         found = given or self._snapshots.newest()
         return CloudRecovery(found, **{**defaults, **options})

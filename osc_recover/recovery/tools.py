@@ -15,10 +15,13 @@ from osc_recover.gateways.cloud import Cloud
 from osc_recover.gateways.compute import Compute
 from osc_recover.gateways.database import Databases
 from osc_recover.gateways.fence import FenceAgents
+from osc_recover.gateways.guests import Guests
 from osc_recover.gateways.hosts import Hosts
 from osc_recover.gateways.inventory import storage
+from osc_recover.journal import Journal
 from osc_recover.observe.sessions import serving
 from osc_recover.procedures import attaching, disaster, volumes
+from osc_recover.recovery.kept import KeptInJournal
 from osc_recover.recovery.services import ServicesOfHosts
 from osc_recover.runs import Run
 from osc_recover.settings import Settings, SshSettings
@@ -45,6 +48,7 @@ class Tools:
 
     :param databases: of the cloud; asked only for what acts on them
     :param hosts_off: keeps the evidence that failed hosts are off
+    :param journal: of the runs
     """
 
     def __init__(
@@ -56,6 +60,7 @@ class Tools:
         power: FenceAgents,
         hosts_off: HostsOff,
         looked: operations.Looked | None,
+        journal: Journal,
     ) -> None:
         self._cloud = cloud
         self._compute = Compute(cloud.compute)
@@ -65,6 +70,7 @@ class Tools:
         self._power = power
         self._hosts_off = hosts_off
         self._looked = looked
+        self._journal = journal
         self._grace = settings.request_timeout
 
     def of(
@@ -116,6 +122,8 @@ class Tools:
             work.run,
             work.control,
             self._databases,
+            guests=Guests(self._cloud.compute, self._settings),
+            kept=KeptInJournal(self._journal, work.run.id),
             grace=self._grace,
         )
 

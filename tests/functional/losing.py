@@ -21,13 +21,18 @@ class Servers:
     """
 
     def __init__(
-        self, cloud: lib.Practice, folder: pathlib.Path, machines: Machines
+        self,
+        cloud: lib.Practice,
+        folder: pathlib.Path,
+        machines: Machines,
+        **settings: Any,
     ) -> None:
         self.cloud, self.machines = cloud, machines
         self.clouds = lib.write_clouds(
             folder,
             snapshots=str(folder / 'snapshots'),
             **machines.section(),
+            **settings,
         )
         self.ids: dict[str, str] = {}
         self.ran: set[str] = set()
@@ -97,6 +102,10 @@ class Servers:
         """Everything runs that is to, whatever a test has left."""
         for name in self.ran - self.power():
             server = self.ids[name]
+            # nova may have just noticed that it is off.
+            self.cloud.until(
+                lambda server=server: not self.task(server), f'{name} at rest'
+            )
             stopped = self.cloud.server(server)['status'] == 'SHUTOFF'
             self.cloud.action(
                 server,
@@ -107,6 +116,11 @@ class Servers:
         for name, server in self.ids.items():
             wanted = 'ACTIVE' if name in self.ran else 'SHUTOFF'
             self.cloud.wait(server, wanted)
+
+    def task(self, server: str) -> str | None:
+        """What nova is at with a server."""
+        told = self.cloud.server(server)['OS-EXT-STS:task_state']
+        return str(told) if told else None
 
     def lose(self, *hosts: str) -> None:
         """The power of hosts is lost."""

@@ -13,6 +13,8 @@ from tests import practice as lib
 from tests.cloud import lab
 from tests.functional import powerless
 from tests.functional.losing import Servers, verdicts
+from tests.unit import sshd
+from tests.unit.guest_machine import Guest
 
 pytestmark = pytest.mark.functional
 
@@ -111,6 +113,53 @@ def test_with_half_of_the_hosts_alive_those_are_left_alone(kept):
     assert kept.starts() - starts == {'far': 1}
     assert {c['host'] for c in lab.volume_calls()[calls:]} <= {TWO}
     assert kept.power() == kept.ran
+
+
+@pytest.fixture
+def inside(kept, tmp_path):
+    """The guest of web, and a clouds.yaml that says how guests are reached."""
+    guest = Guest(tmp_path / 'guest')
+    guest.boot(1)
+    with sshd.running(tmp_path / 'ssh', program=guest.program()) as server:
+        ports = {'web': server.port, 'root': server.port,
+                 'db': sshd.free_port()}  # fmt: skip
+        names = [
+            {'name': kept.ids[name], 'address': '127.0.0.1', 'port': port}
+            for name, port in ports.items()
+        ]
+        ssh = server.section([])['ssh']
+        clouds = lib.write_clouds(
+            _made(tmp_path / 'clouds'),
+            snapshots=str(kept.clouds.parent / 'snapshots'),
+            **kept.machines.section(),
+            guests={**ssh, 'hosts': names},
+        )
+        yield guest, clouds
+
+
+def test_guests_are_seen_to_answer_and_not_rebooted_a_second_time(
+    kept, inside
+):
+    guest, clouds = inside
+    starts = kept.starts()
+    kept.lose(ONE)
+    kept.power_up(ONE)
+    words = ('--server', 'web', '--server', 'db', '--timeout', '60', '--yes')
+    done = lib.recover(clouds, 'cloud', *words)
+    assert done.status == 0, done
+    told = rows(done)
+    assert {told[n]['State'] for n in ('web', 'db')} == {'recovered'}
+    assert 'did not answer' in told['db']['Reason']
+    assert 'refuses the connection' in told['db']['Reason']
+    assert 'do not reboot it a second time' in told['db']['Reason']
+    assert 'console log show' in told['db']['Way out']
+    assert 'answer' not in told['web']['Reason']
+    assert kept.starts() - starts == {'web': 1, 'db': 1}
+    guest.boot(10**6)
+    done = lib.recover(clouds, 'cloud', '--server', 'root', '--yes')
+    assert done.status == 0, done
+    assert 'longer than' in rows(done)['root']['Reason']
+    assert guest.shutdowns() == []
 
 
 def test_a_guest_that_is_not_proven_off_is_not_touched(kept):

@@ -11,8 +11,11 @@ from osc_recover import operations
 from osc_recover.checks.request import CloudRecovery
 from osc_recover.effects import Control
 from osc_recover.engine import Engine
+from osc_recover.gateways.guests import Guests
 from osc_recover.observe.disaster import seen
 from osc_recover.procedures.disaster import recover_cloud
+from osc_recover.recovery.kept import KeptInJournal
+from osc_recover.settings import Settings
 from tests.power.powerless_cloud import (
     DB,
     DRAINED,
@@ -47,7 +50,15 @@ def start(cloud, world, folder, made=None):
         run = runs[0] if runs else journal.store(made, 'key', 'practice')
         control = Control()
         made = operations.of_disaster(
-            cloud, world, run, control, none, grace=0, tick=0.01
+            cloud,
+            world,
+            run,
+            control,
+            none,
+            grace=0,
+            guests=Guests(cloud.compute, Settings()),
+            kept=KeptInJournal(journal, run.id),
+            tick=0.01,
         )
         engine = Engine(
             journal, made.operations, made.guard, workers=2, control=control

@@ -11,13 +11,16 @@ from osc_recover.agent import hello
 from osc_recover.checks.request import CloudRecovery
 from osc_recover.effects import Control
 from osc_recover.facts.disaster import DisasterSeen, Happened
+from osc_recover.gateways.guests import Guests
 from osc_recover.observe.disaster import seen
 from osc_recover.operations.disaster_hosts import Up, command
 from osc_recover.plan import Plan, Step
 from osc_recover.procedures.disaster import recover_cloud
 from osc_recover.runs import Run
+from osc_recover.settings import Settings
 from tests.power.powerless_cloud import DB, DRAINED, WEB, Powerless
 from tests.unit import crooked_cloud
+from tests.unit.kept import InMemory
 from tests.unit.snapshot_facts import ATTACHMENT, HOST, SERVER, snapshot
 
 BEFORE = snapshot()
@@ -139,7 +142,15 @@ def test_a_volume_that_it_lost_meanwhile_is_said():
 def carried(world, cloud, verb, step, tick=0.01):
     run = Run('r', 0.0, 'key', 'practice', Plan('cloud', ('cmp1',), ()))
     made = operations.of_disaster(
-        cloud, world, run, Control(), dict, grace=0, tick=tick
+        cloud,
+        world,
+        run,
+        Control(),
+        dict,
+        grace=0,
+        guests=Guests(cloud.compute, Settings()),
+        kept=InMemory(),
+        tick=tick,
     )
     return made.operations[verb]
 

@@ -227,3 +227,14 @@ def test_what_a_host_lacks_is_no_reason_for_servers_of_others():
         Event('', 'stopped', 2.0, 'interrupted'),
     ]
     assert row(events, 'web-b', tolerant).reason == 'interrupted'
+
+
+def test_what_is_done_may_have_something_to_tell():
+    warned = {'warning': 'it is silent', 'way_out': 'look at its console'}
+    last = Event('prove:a', 'done', 6.0, 'it is silent', '', warned)
+    events = [*ISOLATED, *MOVED[:-1], last]
+    found = row(events)
+    assert (found.state, found.reason) == ('recovered', 'it is silent')
+    assert found.way_out == 'look at its console'
+    plan = dataclasses.replace(PLAN, verdicts=(verdict('a', reason='why'),))
+    assert row(events, plan=plan).reason == 'why; it is silent'
