@@ -84,6 +84,18 @@ def _phases(
         yield Phase('reattach', tuple(given))
     proven = (one.proven() for one in cases)
     yield Phase('verify', (*proven, *places.compared()))
+    yield from _inside(view, cases)
+
+
+def _inside(view: View, cases: Sequence['_Case']) -> Iterator[Phase]:
+    """Guests last, as all else is done whether or not they answer."""
+    known = view.request.guests
+    given = [one for one in cases if one.again and known]
+    others = [one.server for one in cases if one not in given]
+    if given:
+        yield Phase('guests', tuple(one.rebooted() for one in given))
+    if others:
+        yield Phase('reached', tuple(map(keeping.reached, others)))
 
 
 class _Case:
@@ -203,6 +215,11 @@ class _Case:
         }
         return self._lane(self._step('prove', 'server.prove', args))
 
+    def rebooted(self) -> Lane:
+        """Its guest, from inside."""
+        args = {'name': self.server.name}
+        return self._lane(self._step('guest', 'guest.reboot', args))
+
     def _lane(self, *steps: Step) -> Lane:
         return Lane(self.server.id, steps)
 
@@ -258,6 +275,7 @@ def _notes(
     again = [one.server for one in cases if one.again]
     if again:
         yield _LOSES
+    if again and not view.request.guests:
         yield (
             'left to do: reboot these guests from inside (shutdown -r now), '
             'as the guide has it, where a service or fstab needs the '

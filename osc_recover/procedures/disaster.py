@@ -61,7 +61,7 @@ def _phases(
     for number, start in enumerate(range(0, len(going), size), 1):
         wave = going[start : start + size]
         yield Phase(f'wave {number}', tuple(_start(view, s) for s in wave))
-    yield Phase('reached', tuple(_reached(server) for server in going))
+    yield Phase('reached', tuple(reached(server) for server in going))
     if compared := tuple(places.compared()):
         yield Phase('verify', compared)
 
@@ -101,7 +101,8 @@ def _start(view: View, server: Server) -> Lane:
     )
 
 
-def _reached(server: Server) -> Lane:
+def reached(server: Server) -> Lane:
+    """See whether its guest answers."""
     step = Step(
         f'reached:{server.id}',
         'guest.reached',
