@@ -28,6 +28,7 @@ _WORDS = {
     'audit': (DONE, LEFT),
     'ownership': (DONE, LEFT),
     'volume': (DONE, LEFT),
+    'volume-reset': (DONE, LEFT),
     'ownership-undo': (DONE, LEFT),
     'host-undo': (DONE, LEFT),
 }

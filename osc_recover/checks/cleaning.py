@@ -16,9 +16,9 @@ from osc_recover.facts.snapshot import KeptAttachment, KeptVolume
 
 _HELD = ('attached', 'attaching')
 _WORDS = {
-    DELETE: 'their attachments deleted through cinder',
-    RESET: 'a reset, as they have just one attachment',
-    DATABASE: "one attachment ended in cinder's database",
+    DELETE: 'attachments deleted through cinder',
+    RESET: 'the only attachment, by a reset',
+    DATABASE: "one attachment of several, in cinder's database",
 }
 # The newest of nova 27 and 28 is 2.95, and 28 is the first whose reboot drops
 # mappings that cinder does not know.

@@ -192,6 +192,23 @@ class VolumeRepair:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class VolumeReset:
+    """``recover volume reset``: attachments of these volumes are ended.
+
+    All are IDs; with ``servers``, only those to them.  ``off``: how the
+    operator knows that their guests are off, '' for nothing.  ``snapshot`` is
+    an id, '' for none.
+    """
+
+    volumes: tuple[str, ...]
+    servers: tuple[str, ...] = ()
+    off: str = ''
+    agent: bool = True
+    snapshot: str = ''
+    workers: int = 32
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class CloudRecovery:
     """``recover cloud``, options and settings together.
 

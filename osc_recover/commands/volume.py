@@ -172,3 +172,75 @@ class RepairVolumes(carrier.Carrier):
                 'volume check tells more; nothing was changed'
             )
         return self.planned_rows(plan)
+
+
+class ResetVolumes(carrier.Carrier):
+    """End stale attachments of volumes, so that they are available again
+
+    The cleaning step of the guide, by itself: each attachment is ended by
+    itself, after it was seen again that the guest of its server is off, or
+    that nova has deleted the server.  Never those of a root volume, nor of a
+    volume that cinder is at.  Of several attachments all are ended or none,
+    or with --server those of the servers that are named.  nova drops its own
+    mapping when the server is rebooted hard.
+
+    Example::
+
+      openstack recover volume reset data-1 --dry-run
+      openstack recover volume reset 8e1d9b1c-7f0f-4f5e-9b8e-3c5a4a0e7a11
+      openstack recover volume reset shared-1 --server web-1 --yes
+    """
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """Volumes, servers."""
+        parser = super().get_parser(prog_name)
+        add = parser.add_argument
+        add(
+            'volume',
+            metavar='<volume>',
+            nargs='+',
+            help='volume, by ID or name',
+        )
+        add(
+            '--server',
+            metavar='<server>',
+            action='append',
+            default=[],
+            help='only attachments to this server, by ID, or by name where '
+            'nova still has it (repeatable)',
+        )
+        add(
+            '--guest-off',
+            metavar='<how>',
+            default='',
+            help='how you know that the guests are off, where their hosts do '
+            'not tell; it is kept with the run',
+        )
+        add(
+            '--no-agent',
+            action='store_true',
+            help='ask no host over SSH; then --guest-off has to say it',
+        )
+        approval.add_options(parser)
+        approval.add_dry_run(parser)
+        return parser
+
+    def rows(self, parsed_args: argparse.Namespace) -> base.Rows:
+        """Plan, approve, carry out."""
+        resetting = self.recover.resetting
+        request = resetting.request(
+            parsed_args.volume,
+            self.recover.server_ids(parsed_args.server),
+            off=parsed_args.guest_off,
+            agent=not parsed_args.no_agent,
+        )
+        plan = resetting.plan(request)
+        if plan.phases:
+            return self.approved(plan, parsed_args)
+        self.tell(plan)
+        if all(verdict.code == 'ok' for verdict in plan.verdicts):
+            self.say('nothing has to be reset; nothing was changed')
+        else:
+            self.status = errors.REFUSED
+            self.say('nothing can be reset; nothing was changed')
+        return self.planned_rows(plan)

@@ -28,6 +28,8 @@ from osc_recover.operations import (
     attach,
     audit,
     by_hand,
+    cleaned,
+    cleaning,
     disaster,
     domains,
     guard,
@@ -40,6 +42,7 @@ from osc_recover.operations import (
     server,
     service,
     sessions,
+    standing,
     trees,
     volume_server,
 )
@@ -260,6 +263,28 @@ def of_disaster(
             workers=workers,
             timeout=min(timeout, of_guests.TIMEOUT),
         ),
+    }
+    return OfRun(verbs, lambda run, host: None)
+
+
+def of_reset(
+    cloud: Cloud,
+    hosts: Hosts,
+    control: Control,
+    databases: Callable[[], Databases],
+    *,
+    grace: float,
+    tick: float = TICK,
+) -> OfRun:
+    """Make the operations of a run that ends attachments.
+
+    :param databases: of the cloud; asked only for what acts on them
+    """
+    compute = Compute(cloud.compute)
+    off = standing.Standing(compute, hosts, control, tick=tick)
+    verbs: dict[str, Operation] = {
+        **cleaning.verbs(cloud, databases, off, grace),
+        'disaster.listed': cleaned.Listed(cloud),
     }
     return OfRun(verbs, lambda run, host: None)
 

@@ -24,7 +24,7 @@ from osc_recover.facts.disaster import DisasterSeen
 from osc_recover.plan import Lane, Phase, Plan, Step, Verdict
 from osc_recover.procedures import disaster as keeping
 from osc_recover.procedures import disaster_hosts as hosts
-from osc_recover.procedures import order
+from osc_recover.procedures import ending, order
 
 CLEAN = 'clean'
 _LOSES = (
@@ -131,34 +131,13 @@ class _Case:
         return Lane(self.server.id, tuple(steps), mutexes)
 
     def _cleaned(self, one: Data) -> Iterator[Step]:
-        guard = {
-            key: self._once[key] for key in ('host', 'state', 'proof', 'after')
-        }
-        volume = one.volume.id
         for attachment, way in one.ends:
-            args = {
-                **guard,
-                'volume': volume,
-                'attachment': attachment.id,
-                'server': self.server.id,
-                'way': way,
-                'root': self._root,
-                'in_nova': 'nova' in attachment.sides,
-                'gone': False,
-            }
-            yield self._step('clean', 'volume.clean', args, attachment.id)
+            yield ending.end(attachment, way, self._once, root=self._root)
         if not one.held and one.volume.status != 'available':
-            yield self._step('free', 'volume.free', {'volume': volume}, volume)
+            yield ending.free(one.volume.id, self.server.id)
         row = checks.mapping(self._view, one)
         if row and not drops_by_itself(self._view.seen.means):
-            args = {
-                **guard,
-                'cell': row.cell,
-                'mapping': row.id,
-                'volume': volume,
-                'attachment': row.attachment,
-            }
-            yield self._step('drop', 'mapping.drop', args, volume)
+            yield ending.drop(row, self._once)
 
     def listed(self, ended: set[str]) -> Lane:
         """See them listed as available, or with all others that share it."""

@@ -2,6 +2,7 @@
 """The one object that commands talk to: observe, check, plan, carry out."""
 
 import functools
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self, TypeVar
 
@@ -18,6 +19,7 @@ from osc_recover.checks.request import (
     SessionOpen,
     VolumeAttach,
     VolumeRepair,
+    VolumeReset,
 )
 from osc_recover.engine import Watcher
 from osc_recover.evidence import Evidence as Evidence
@@ -33,6 +35,7 @@ from osc_recover.procedures import by_hand_undo
 from osc_recover.procedures import host as host_procedure
 from osc_recover.procedures.attaching import PROCEDURE as ATTACH
 from osc_recover.procedures.disaster import PROCEDURE as CLOUD
+from osc_recover.procedures.resetting import PROCEDURE as RESET
 from osc_recover.procedures.volumes import PROCEDURE as VOLUME
 from osc_recover.records import from_data
 from osc_recover.recovery.attaching import VolumesOfServers
@@ -47,6 +50,7 @@ from osc_recover.recovery.mounts import MountsOfMachines
 from osc_recover.recovery.ownership import Ownership
 from osc_recover.recovery.renumbering import Renumbering
 from osc_recover.recovery.requests import Requests
+from osc_recover.recovery.resetting import ResetOfVolumes
 from osc_recover.recovery.runs import RunsOfCloud
 from osc_recover.recovery.services import ServicesOfHosts
 from osc_recover.recovery.sessions import SessionsOfHosts
@@ -64,6 +68,7 @@ _PLANNERS: Mapping[str, tuple[str, type[Any]]] = {
     'domain': ('domains', DomainRepair),
     'instance': ('instances', InstanceChange),
     'mount': ('mounts', MountFix),
+    RESET: ('resetting', VolumeReset),
     'service': ('services', ServiceChange),
     VOLUME: ('volumes', VolumeRepair),
 }
@@ -182,6 +187,13 @@ class Recovery:
         )
 
     @property
+    def resetting(self) -> ResetOfVolumes:
+        """Attachments that nobody is at."""
+        return ResetOfVolumes(
+            self.cloud, self.snapshots, self.disaster, self.settings
+        )
+
+    @property
     def domains(self) -> DomainsOfServers:
         """The domains of servers on the hosts."""
         return DomainsOfServers(self.compute, self.settings)
@@ -208,6 +220,16 @@ class Recovery:
                 raise errors.UnknownServer(name, tuple(s.id for s in hits))
             found.append(hits[0])
         return found
+
+    def server_ids(self, names: Sequence[str]) -> list[str]:
+        """The IDs of servers; an ID may be of one that nova has deleted.
+
+        :raises errors.UnknownServer: for a name of none, or of several
+        """
+        return [
+            name if _is_id(name) else self.find_servers([name])[0].id
+            for name in names
+        ]
 
     def probes(self) -> Iterator[Probe]:
         """What a recovery needs, tried; changes nothing."""
@@ -276,3 +298,11 @@ def _request(plan: Plan, kind: type[T]) -> T:
     request = from_data(kind, dict(plan.request))
     assert isinstance(request, kind)
     return request
+
+
+def _is_id(text: str) -> bool:
+    try:
+        uuid.UUID(text)
+    except ValueError:
+        return False
+    return True

@@ -71,7 +71,7 @@ class Disaster:
         if request.hosts:
             hosts = [s.host for s in compute.services()]
             check_hosts(request.hosts, hosts)
-        before, made = self._before(request.snapshot)
+        before, made = self.before(request.snapshot)
 
         def chosen(server: Server) -> bool:
             asked = request.servers, request.hosts
@@ -99,7 +99,11 @@ class Disaster:
             newest=self._cloud.compute_max(),
         )
 
-    def _before(self, name: str) -> tuple[Snapshot | None, str]:
+    def before(self, name: str) -> tuple[Snapshot | None, str]:
+        """A snapshot, and when it was taken; '' for none.
+
+        :raises errors.RecoverError: for one that cannot be trusted
+        """
         if not name:
             return None, ''
         manifest, kept = self._snapshots.load(name)

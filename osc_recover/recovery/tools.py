@@ -20,7 +20,7 @@ from osc_recover.gateways.hosts import Hosts
 from osc_recover.gateways.inventory import storage
 from osc_recover.journal import Journal
 from osc_recover.observe.sessions import serving
-from osc_recover.procedures import attaching, disaster, volumes
+from osc_recover.procedures import attaching, disaster, resetting, volumes
 from osc_recover.recovery.kept import KeptInJournal
 from osc_recover.recovery.services import ServicesOfHosts
 from osc_recover.runs import Run
@@ -127,6 +127,15 @@ class Tools:
             grace=self._grace,
         )
 
+    def _reset(self, work: Work) -> operations.OfRun:
+        return operations.of_reset(
+            self._cloud,
+            work.hosts(self._settings.ssh),
+            work.control,
+            self._databases,
+            grace=self._grace,
+        )
+
     def _instances(self, work: Work) -> operations.OfRun:
         return operations.of_instances(
             self._compute, self._databases(), self._grace
@@ -167,6 +176,7 @@ class Tools:
         'audit': _audit,
         attaching.PROCEDURE: _attach,
         volumes.PROCEDURE: _volumes,
+        resetting.PROCEDURE: _reset,
         disaster.PROCEDURE: _disaster,
         'instance': _instances,
         'service': _hosts,

@@ -6,6 +6,7 @@ rebooted once, and their volumes attached again; no root is touched.
 import collections
 import json
 import pathlib
+import uuid
 
 import pytest
 
@@ -48,6 +49,8 @@ class Bed(Servers):
         for name in ('db', 'far'):
             self.attach(name, 'shared')
         self.stop('off')
+        self.boot(TWO, 'spare')
+        self.stop('spare')
 
     def shared_type(self):
         """A type of volumes that several servers may have."""
@@ -81,8 +84,34 @@ class Bed(Servers):
             f'{volume} on {server}',
         )
 
+    def reserve(self, volume, server):
+        """An attachment of cinder's alone."""
+        body = {'volume_uuid': self.disks[volume], 'instance_uuid': server}
+        answer = self.storage.post(
+            '/attachments', json={'attachment': body}, microversion='3.44'
+        )
+        assert answer.status_code == 200, answer.text
+
+    def reset(self, *words, clouds=None):
+        return lib.recover(
+            clouds or self.clouds, 'volume', 'reset', *words, '--yes'
+        )
+
+    def refused(self, *words, **how):
+        done = self.reset(*words, **how)
+        assert done.status == 3, done
+        return [row['Verdict'] for row in done.rows]
+
     def status(self, name):
         return self.storage.get_volume(self.disks[name]).status
+
+    def holding(self, server):
+        """The volumes that cinder gives a server."""
+        return {
+            volume.id
+            for volume in self.storage.volumes(all_projects=True)
+            if any(a['server_id'] == server for a in volume.attachments)
+        }
 
     def holders(self, volume):
         found = self.storage.get_volume(volume).attachments
@@ -177,7 +206,7 @@ def test_the_guides_steps_with_a_service_token(kept):
     assert done.status == 0, done
     assert codes(done) == {
         'db': 'clean', 'root': 'clean', 'far': 'clean', 'web': 'reboot',
-        'off': 'ok',
+        'off': 'ok', 'spare': 'ok',
     }  # fmt: skip
     assert 'potential for data loss' in done.stderr
     assert 'reboot these guests from inside' in done.stderr
@@ -234,3 +263,101 @@ def test_what_cinder_is_at_keeps_its_server_as_it_is(kept):
     assert codes(done) == {'root': 'not-cleanable'}
     assert 'maintenance' in done.rows[0]['Reason']
     assert (kept.starts(), kept.attachments('root')) == (starts, before)
+
+
+# volume reset
+
+
+@pytest.fixture
+def spare(bed):
+    """A volume of a server that is stopped, and whatever becomes of it."""
+    name = f'spare-{uuid.uuid4().hex[:6]}'
+    bed.attach('spare', name)
+    yield name
+    server = bed.ids['spare']
+    bed.cloud.action(server, reboot={'type': 'HARD'})
+    bed.cloud.wait(server, 'ACTIVE')
+    given = {volume for volume, *_ in bed.given()['spare']}
+    assert given <= bed.holding(server)
+    bed.cloud.stop(server)
+
+
+def test_a_volume_of_a_stopped_server_is_available_again(bed, spare):
+    dry = lib.recover(bed.clouds, 'volume', 'reset', spare, '--dry-run')
+    assert dry.status == 0, dry
+    assert bed.status(spare) == 'in-use'
+    done = bed.reset(spare)
+    assert done.status == 0, done
+    assert list(done.rows[0]) == COLUMNS['volume reset']
+    [row] = done.rows
+    assert (row['Verdict'], row['State']) == ('reset', 'done')
+    assert bed.status(spare) == 'available'
+    again = bed.reset(spare)
+    assert again.status == 0, again
+    assert again.rows[0]['Verdict'] == 'ok'
+
+
+def test_one_in_error_and_one_with_a_token(bed, spare):
+    bed.storage.reset_volume_status(bed.disks[spare], status='error')
+    done = bed.reset(spare, clouds=bed.with_section(service_auth=ASKS))
+    assert done.status == 0, done
+    assert bed.status(spare) == 'available'
+
+
+def test_one_of_a_guest_that_runs_or_a_root_is_refused(bed, spare):
+    before = bed.attachments()
+    [root] = [v for _, v in bed.attachments('root') if v not in
+              bed.disks.values()]  # fmt: skip
+    assert bed.refused('logs') == ['guest-runs']
+    assert bed.refused(root) == ['root-volume']
+    assert bed.refused(spare, '--no-agent') == ['not-proven-off']
+    assert bed.refused('no-such') == ['no-volume']
+    said = ('--no-agent', '--guest-off', 'it is burnt')
+    assert bed.refused(root, *said) == ['root-volume']
+    bed.storage.reset_volume_status(bed.disks[spare], status='maintenance')
+    assert bed.refused(spare) == ['not-cleanable']
+    bed.storage.reset_volume_status(bed.disks[spare], status='in-use')
+    assert bed.attachments() == before
+    done = bed.reset(spare, *said)
+    assert done.status == 0, done
+
+
+def test_a_shared_one_is_taken_from_one_server_alone(bed):
+    before = bed.attachments('db')
+    bed.disks['both'] = bed.volume('both', bed.shared_type())
+    for name in ('db', 'spare'):
+        bed.attach(name, 'both')
+    held = bed.attachments('db')
+    assert bed.refused('both') == ['guest-runs']
+    assert bed.refused('both', '--server', 'spare') == ['no-way']
+    whole = bed.with_section(database=lib.database_urls())
+    done = bed.reset('both', '--server', 'spare', clouds=whole)
+    assert done.status == 0, done
+    assert bed.attachments('db') == held != before
+    assert bed.holders(bed.disks['both']) == {bed.ids['db']}
+    assert bed.status('both') == 'in-use'
+
+
+def test_what_nova_has_no_server_for(bed):
+    """Of a deleted server it is ended; of one that nova never knew, not."""
+    [gone] = bed.cloud.boot(['gone'], TWO, port=False)
+    bed.cloud.call('DELETE', f'/servers/{gone}')
+    bed.cloud.until(
+        lambda: gone not in {s['id'] for s in bed.cloud.servers()}, 'deleted'
+    )
+    for name, server in (('orphan', gone), ('odd', str(uuid.uuid4()))):
+        bed.disks[name] = bed.volume(name)
+        bed.reserve(name, server)
+    done = bed.reset('orphan')
+    assert done.status == 0, done
+    assert bed.status('orphan') == 'available'
+    assert bed.refused('odd') == ['not-of-nova']
+    assert bed.status('odd') == 'reserved'
+
+
+def test_a_status_that_nothing_holds_is_reset(bed):
+    bed.disks['loose'] = bed.volume('loose')
+    bed.storage.reset_volume_status(bed.disks['loose'], status='attaching')
+    done = bed.reset('loose')
+    assert done.status == 0, done
+    assert bed.status('loose') == 'available'

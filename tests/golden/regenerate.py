@@ -31,12 +31,14 @@ from osc_recover.checks.request import (
     SessionOpen,
     VolumeAttach,
     VolumeRepair,
+    VolumeReset,
 )
 from osc_recover.facts.attaching import AttachingSeen
 from osc_recover.facts.audit import Everything
 from osc_recover.facts.disaster import DisasterSeen
 from osc_recover.facts.mending import Mending
 from osc_recover.facts.mounts import Fstab
+from osc_recover.facts.resetting import ResetSeen
 from osc_recover.facts.sessions import SessionsSeen
 from osc_recover.facts.snapshot import Snapshot
 from osc_recover.plan import Plan
@@ -48,6 +50,7 @@ from osc_recover.procedures.host import recover_host
 from osc_recover.procedures.instances import change_instance
 from osc_recover.procedures.mounts import fix_mounts
 from osc_recover.procedures.opening import open_sessions
+from osc_recover.procedures.resetting import reset
 from osc_recover.procedures.returning import return_host
 from osc_recover.procedures.sessions import close_session
 from osc_recover.procedures.volumes import repair
@@ -145,6 +148,7 @@ PROCEDURES: Mapping[str, tuple[type, type, Procedure]] = {
             audit.findings(found.seen, request.min_age), found.records, request
         ),
     ),
+    'volume-reset': (ResetSeen, VolumeReset, reset),
     'session-close': (SessionsSeen, SessionClose, close_session),
     'session-open': (
         Sessions,

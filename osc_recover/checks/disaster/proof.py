@@ -59,7 +59,7 @@ def not_off(view: View, server: Server) -> Finding | None:
         return None
     return refusal(
         'not-proven-off',
-        f'nothing shows that its guest is off: {_why(view, server)}',
+        f'nothing shows that its guest is off: {why_not(view, server)}',
         'have the host tell (openstack recover setup check), or see for '
         f'yourself that it is off, then openstack server reboot --hard '
         f'{server.id}',
@@ -93,7 +93,8 @@ def _started_since(view: View, server: Server) -> bool:
     )
 
 
-def _why(view: View, server: Server) -> str:
+def why_not(view: View, server: Server) -> str:
+    """Why nothing shows that it is off, in words."""
     host = view.host(server.host)
     if host is None:
         why = view.seen.now.left_out.get('hosts', '')
