@@ -10,16 +10,14 @@ import dataclasses
 
 import pytest
 
-from osc_recover import operations
 from osc_recover.checks.request import CloudRecovery
-from osc_recover.effects import Control
-from osc_recover.engine import Engine
 from osc_recover.facts.cleaning import Means
 from osc_recover.observe.disaster import seen
 from osc_recover.procedures.cleaning import recover
 from tests.power.cleaned_cloud import ROOT, SHARED, Cleaned
+from tests.power.disaster_tool import start
 from tests.power.powerless_cloud import DB, DRAINED, STOPPED, VOLUMES, WEB
-from tests.power.world import Fuse, FusedJournal, PowerLoss
+from tests.power.world import Fuse, PowerLoss
 from tests.unit import crooked_cloud
 from tests.unit.crooked_cloud import uuid
 
@@ -38,32 +36,6 @@ def lost(cloud, world, means=TOKEN):
     world.lose_power()
     found = seen(cloud, lambda: world.look(cloud), before, 'then', workers=2)
     return recover(dataclasses.replace(found, means=means), REQUEST)
-
-
-def none():
-    raise AssertionError('no database is asked')
-
-
-def start(cloud, world, folder, made=None, phases=None):
-    """A process of the tool: it opens the journal, and carries out.
-
-    :param phases: how many of them it comes to
-    """
-    journal = FusedJournal(folder / 'journal.sqlite')
-    try:
-        runs = journal.runs()
-        run = runs[0] if runs else journal.store(made, 'key', 'practice')
-        control = Control()
-        made = operations.of_disaster(
-            cloud, world, run, control, none, grace=0, tick=0.01
-        )
-        engine = Engine(
-            journal, made.operations, made.guard, workers=2, control=control
-        )
-        todo = dataclasses.replace(run.plan, phases=run.plan.phases[:phases])
-        return engine.carry_out(run.id, todo)
-    finally:
-        journal.close()
 
 
 def check(world, about=''):

@@ -7,15 +7,10 @@ them started or rebooted once, and the stopped one stopped.
 
 import pytest
 
-from osc_recover import operations
 from osc_recover.checks.request import CloudRecovery
-from osc_recover.effects import Control
-from osc_recover.engine import Engine
-from osc_recover.gateways.guests import Guests
 from osc_recover.observe.disaster import seen
 from osc_recover.procedures.disaster import recover_cloud
-from osc_recover.recovery.kept import KeptInJournal
-from osc_recover.settings import Settings
+from tests.power.disaster_tool import start
 from tests.power.powerless_cloud import (
     DB,
     DRAINED,
@@ -23,7 +18,7 @@ from tests.power.powerless_cloud import (
     WEB,
     Powerless,
 )
-from tests.power.world import Fuse, FusedJournal, PowerLoss
+from tests.power.world import Fuse, PowerLoss
 from tests.unit import crooked_cloud
 
 REQUEST = CloudRecovery('before', workers=2, wave=2, timeout=30)
@@ -36,36 +31,6 @@ def lost(cloud, world):
     world.lose_power()
     found = seen(cloud, lambda: world.look(cloud), before, 'then', workers=2)
     return recover_cloud(found, REQUEST)
-
-
-def none():
-    raise AssertionError('no database is asked')
-
-
-def start(cloud, world, folder, made=None):
-    """A process of the tool: it opens the journal, and carries out."""
-    journal = FusedJournal(folder / 'journal.sqlite')
-    try:
-        runs = journal.runs()
-        run = runs[0] if runs else journal.store(made, 'key', 'practice')
-        control = Control()
-        made = operations.of_disaster(
-            cloud,
-            world,
-            run,
-            control,
-            none,
-            grace=0,
-            guests=Guests(cloud.compute, Settings()),
-            kept=KeptInJournal(journal, run.id),
-            tick=0.01,
-        )
-        engine = Engine(
-            journal, made.operations, made.guard, workers=2, control=control
-        )
-        return engine.carry_out(run.id, run.plan)
-    finally:
-        journal.close()
 
 
 def check(world, about=''):
