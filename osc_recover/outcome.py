@@ -2,7 +2,7 @@
 """What became of a run, told per server, per step, and in seconds.  Pure."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from osc_recover.plan import Lane, Plan, Verdict
@@ -25,6 +25,7 @@ _WORDS = {
     'instance': (DONE, LEFT),
     'attach': (DONE, LEFT),
     'cloud': (RECOVERED, LEFT),
+    'drill': (RECOVERED, LEFT),
     'audit': (DONE, LEFT),
     'ownership': (DONE, LEFT),
     'volume': (DONE, LEFT),
@@ -146,12 +147,13 @@ def _outcome(
         return _row(verdict, done, place, *told)
     if not events:
         return _row(verdict, NOT_BEGUN, place, *stopped)
-    if events[-1].state == 'done':
+    bad = next((event for event in events if event.state != 'done'), None)
+    if bad is None:
         reason = f'{events[-1].step} is done; then: {stopped.reason}'
         return _row(verdict, UNDER_WAY, place, reason, stopped.way_out)
-    state = _STATES.get(events[-1].state, UNDER_WAY)
-    reason = events[-1].note or _CUT
-    return _row(verdict, state, place, reason, _way_out(run, events[-1]))
+    # A later phase may have gone on after it.
+    state, reason = _STATES.get(bad.state, UNDER_WAY), bad.note or _CUT
+    return _row(verdict, state, place, reason, _way_out(run, bad))
 
 
 def _way_out(run: str, event: Event) -> str:
@@ -216,6 +218,9 @@ class Times:
     ``waited`` from the start of the run to the request (or transaction),
     ``evacuated`` from there to its end, ``proven`` from there to the proof,
     ``total`` from the start of the run to the proof; None: not known.
+    ``detected`` and ``restored``: from a loss on purpose until it was seen,
+    and until all was there again.  ``phases``: title -> from its first step
+    to its last one, of those that are done.
     """
 
     server: str
@@ -225,13 +230,19 @@ class Times:
     proven: float | None
     total: float | None
     request_id: str
+    detected: float | None = None
+    restored: float | None = None
+    phases: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
 def times(plan: Plan, events: Sequence[Event]) -> list[Times]:
     """One record for each server that the plan acts on."""
     start = next((e.at for e in events if not e.step), None)
     return [
-        _times(verdict, start, events)
+        dataclasses.replace(
+            _times(verdict, start, events),
+            phases=dict(_phases(plan, verdict.server, events)),
+        )
         for verdict in plan.verdicts
         if verdict.act
     ]
@@ -248,6 +259,8 @@ def _times(
     there = _at(events, step, 'done')
     proven = _at(events, f'prove:{verdict.server}', 'done')
     ids = [e.request_id for e in events if e.step == step and e.request_id]
+    lost = _lost_at(events)
+    seen = _at(events, f'detect:{verdict.server}', 'done')
     return Times(
         verdict.server,
         verdict.name,
@@ -256,7 +269,37 @@ def _times(
         _between(there, proven),
         _between(start, proven),
         ids[-1] if ids else '',
+        _between(lost, seen),
+        _between(lost, proven),
     )
+
+
+def _lost_at(events: Sequence[Event]) -> float | None:
+    """When the first session was closed; a repeated look is none."""
+    closed = (e for e in events if e.step.startswith('close:'))
+    return next((e.at for e in closed if e.state == 'done'), None)
+
+
+def _phases(
+    plan: Plan, server: str, events: Sequence[Event]
+) -> Iterator[tuple[str, float]]:
+    for phase in plan.phases:
+        mine = [
+            step.name
+            for lane in phase.lanes
+            if lane.name == server or _serves(lane, server)
+            for step in lane.steps
+        ]
+        began = [e.at for e in events if e.step in mine]
+        ended = [_at(events, name, 'done') for name in mine]
+        known = [at for at in ended if at is not None]
+        if mine and len(known) == len(mine):
+            yield phase.title, round(max(known) - min(began), 3)
+
+
+def _serves(lane: Lane, server: str) -> bool:
+    """Whether a lane acts on what a server has on its host."""
+    return any(server in step.args.get('servers', ()) for step in lane.steps)
 
 
 def _at(events: Sequence[Event], step: str, state: str) -> float | None:

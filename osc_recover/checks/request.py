@@ -261,6 +261,19 @@ class SessionOpen:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class PowerLoss:
+    """``recover drill power-loss``: of one server, by its ID.
+
+    ``force``: also of one that is not marked for it.
+    """
+
+    server: str
+    force: bool = False
+    timeout: int = 1800  # seconds that it may take to run again
+    workers: int = 1
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class MountFix:
     """``recover mount fix``: of hosts, and of guests by their IDs.
 

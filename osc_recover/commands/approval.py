@@ -12,6 +12,9 @@ from osc_recover.runs import Run
 # Procedures on servers wherever they are -> what is typed instead of hosts.
 _TYPED = {'attach': ('attach',), 'cloud': ('cloud',), 'volume': ('repair',)}
 
+# Procedures that are approved by the names of servers, even with --yes.
+_NAMED = ('drill',)
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """--yes, and the name that other commands of the client have for it."""
@@ -24,6 +27,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_confirm(parser: argparse.ArgumentParser) -> None:
+    """--confirm, for what is not approved by --yes alone."""
+    parser.add_argument(
+        '--confirm',
+        metavar='<name>',
+        default='',
+        help='the name of the server that a drill is for, as it would be '
+        'typed (needed with --yes, for drills only)',
+    )
+
+
 def add_dry_run(parser: argparse.ArgumentParser) -> None:
     """--dry-run; planning itself writes nowhere."""
     parser.add_argument(
@@ -33,13 +47,18 @@ def add_dry_run(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def ask(run: Run, yes: bool) -> None:
+def ask(run: Run, yes: bool, confirm: str = '') -> None:
     """Have a stored plan approved.
 
+    :param confirm: what --confirm names
     :raises errors.NotApproved: when it was not
     """
     hosts = ' '.join(_words(run))
     if yes:
+        if run.plan.procedure in _NAMED and confirm != hosts:
+            raise errors.NotApproved(
+                run.id, f'--yes needs --confirm {hosts} beside it here'
+            )
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise errors.NotApproved(
@@ -58,6 +77,8 @@ def ask(run: Run, yes: bool) -> None:
 def _words(run: Run) -> Sequence[str]:
     """What is typed to approve: hosts, or what is done wherever it is."""
     codes: Sequence[str] = run.plan.request.get('codes', ())
+    if run.plan.procedure in _NAMED:
+        return [verdict.name for verdict in run.plan.verdicts[:1]]
     return codes or _TYPED.get(run.plan.procedure, run.plan.hosts)
 
 

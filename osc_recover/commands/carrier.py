@@ -71,7 +71,8 @@ class Carrier(base.Lister):
             self.tell(plan)
         if parsed_args.dry_run:
             return self.dry_run(run)
-        approval.ask(run, parsed_args.yes)
+        confirm = getattr(parsed_args, 'confirm', '')
+        approval.ask(run, parsed_args.yes, confirm)
         return self.carry_out(run)
 
     def carry_out(

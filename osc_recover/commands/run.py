@@ -5,6 +5,8 @@ import argparse
 import datetime
 from typing import Any
 
+from osc_lib.cli import format_columns
+
 from osc_recover import errors, outcome
 from osc_recover.commands import approval, base, carrier
 from osc_recover.runs import Run, State
@@ -99,6 +101,12 @@ class StartRun(_Further):
       openstack recover run start 4f2a9c01
     """
 
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """What a drill needs beside the run."""
+        parser = super().get_parser(prog_name)
+        approval.add_confirm(parser)
+        return parser
+
     def rows(self, parsed_args: argparse.Namespace) -> base.Rows:
         """Check, approve, carry out."""
         run = self.recover.runs.find(parsed_args.run)
@@ -110,7 +118,7 @@ class StartRun(_Further):
                 'started',
             )
         self.recover.check_unmoved(run)
-        approval.ask(run, parsed_args.yes)
+        approval.ask(run, parsed_args.yes, parsed_args.confirm)
         return self.carry_out(run)
 
 
@@ -164,7 +172,8 @@ class ResumeRun(_Further):
 class ReportRun(base.Lister):
     """Tell how long each server of a run took, and the percentiles
 
-    Seconds, by the clock of the machine that keeps the journal.
+    Seconds, by the clock of the machine that keeps the journal.  Of a drill
+    also how long it took until the loss was seen, and until all was restored.
 
     Example::
 
@@ -181,6 +190,9 @@ class ReportRun(base.Lister):
         'Total',
         'Request ID',
         'Reason',
+        'Detected',
+        'Restored',
+        'Phases',
     )
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
@@ -207,9 +219,18 @@ class ReportRun(base.Lister):
         rows = outcome.outcomes(run.id, run.plan, events)
         ends = {row.server: row for row in rows}
         for one in told:
-            server, name, *times = base.values(one)
+            server, name, *times, detected, restored, phases = base.values(one)
             end = ends[server]
-            yield (server, name, end.state, *times, end.reason)
+            yield (
+                server,
+                name,
+                end.state,
+                *times,
+                end.reason,
+                base.Maybe(detected),
+                base.Maybe(restored),
+                format_columns.DictColumn(phases),
+            )
 
 
 class SettleStep(base.Lister):

@@ -32,6 +32,7 @@ from osc_recover.operations import (
     cleaning,
     disaster,
     domains,
+    drill,
     guard,
     host,
     host_services,
@@ -307,6 +308,31 @@ def of_sessions(
     verbs = {
         **sessions.verbs(links, serving, grace),
         **volume_server.verbs(links, storage, grace=grace, timeout=timeout),
+    }
+    return OfRun(verbs, lambda run, host: None)
+
+
+def of_drill(
+    cloud: Cloud,
+    serving: sessions.Serving,
+    hosts: Hosts,
+    run: Run,
+    control: Control,
+    *,
+    grace: float,
+    tick: float = TICK,
+) -> OfRun:
+    """Make the operations of a run that reproduces a power loss.
+
+    :param serving: host and targets -> the attachments that lead there now
+    """
+    links = Links(hosts)
+    closing = sessions.Close(links, serving, grace)
+    verbs = {
+        **of_disaster(
+            cloud, hosts, run, control, grace=grace, tick=tick
+        ).operations,
+        **drill.verbs(Compute(cloud.compute), links, closing, tick=tick),
     }
     return OfRun(verbs, lambda run, host: None)
 

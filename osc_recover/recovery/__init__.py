@@ -13,6 +13,7 @@ from osc_recover.checks.request import (
     DomainRepair,
     InstanceChange,
     MountFix,
+    PowerLoss,
     Request,
     ServiceChange,
     SessionClose,
@@ -35,6 +36,7 @@ from osc_recover.procedures import by_hand_undo
 from osc_recover.procedures import host as host_procedure
 from osc_recover.procedures.attaching import PROCEDURE as ATTACH
 from osc_recover.procedures.disaster import PROCEDURE as CLOUD
+from osc_recover.procedures.drill import PROCEDURE as DRILL
 from osc_recover.procedures.resetting import PROCEDURE as RESET
 from osc_recover.procedures.volumes import PROCEDURE as VOLUME
 from osc_recover.records import from_data
@@ -44,6 +46,7 @@ from osc_recover.recovery.by_hand import ByHand
 from osc_recover.recovery.carrying import Carrying
 from osc_recover.recovery.disaster import Disaster
 from osc_recover.recovery.domains import DomainsOfServers
+from osc_recover.recovery.drills import Drills
 from osc_recover.recovery.failed_hosts import FailedHosts
 from osc_recover.recovery.instances import InstancesOfCells
 from osc_recover.recovery.mounts import MountsOfMachines
@@ -66,6 +69,7 @@ _PLANNERS: Mapping[str, tuple[str, type[Any]]] = {
     'audit': ('audit', AuditFix),
     CLOUD: ('disaster', CloudRecovery),
     'domain': ('domains', DomainRepair),
+    DRILL: ('drills', PowerLoss),
     'instance': ('instances', InstanceChange),
     'mount': ('mounts', MountFix),
     RESET: ('resetting', VolumeReset),
@@ -178,6 +182,11 @@ class Recovery:
         return Disaster(
             self.cloud, self.snapshots, self.databases, self.settings
         )
+
+    @property
+    def drills(self) -> Drills:
+        """Power losses that are reproduced on purpose."""
+        return Drills(self.cloud, self.settings)
 
     @property
     def volumes(self) -> VolumesOfCloud:

@@ -20,7 +20,13 @@ from osc_recover.gateways.hosts import Hosts
 from osc_recover.gateways.inventory import storage
 from osc_recover.journal import Journal
 from osc_recover.observe.sessions import serving
-from osc_recover.procedures import attaching, disaster, resetting, volumes
+from osc_recover.procedures import (
+    attaching,
+    disaster,
+    drill,
+    resetting,
+    volumes,
+)
 from osc_recover.recovery.kept import KeptInJournal
 from osc_recover.recovery.services import ServicesOfHosts
 from osc_recover.runs import Run
@@ -136,6 +142,16 @@ class Tools:
             grace=self._grace,
         )
 
+    def _drill(self, work: Work) -> operations.OfRun:
+        return operations.of_drill(
+            self._cloud,
+            functools.partial(serving, self._cloud),
+            work.hosts(self._settings.ssh),
+            work.run,
+            work.control,
+            grace=self._grace,
+        )
+
     def _instances(self, work: Work) -> operations.OfRun:
         return operations.of_instances(
             self._compute, self._databases(), self._grace
@@ -178,6 +194,7 @@ class Tools:
         volumes.PROCEDURE: _volumes,
         resetting.PROCEDURE: _reset,
         disaster.PROCEDURE: _disaster,
+        drill.PROCEDURE: _drill,
         'instance': _instances,
         'service': _hosts,
         'ownership': _hosts,

@@ -6,11 +6,14 @@ the host of the cinder-volume: it has the volumes of two servers, and a volume
 group of its own with a file system that is mounted.
 """
 
+import contextlib
 import json
+import threading
 
 import pytest
 
 from tests import practice as lib
+from tests.cloud import lab
 from tests.functional import planted_rows
 from tests.iscsi import machine
 
@@ -112,6 +115,38 @@ class Bed:
         said = self.machine.run(f'head -c 512 {disk(self.targets[server])}')
         return said.split('\n')[0]
 
+    @contextlib.contextmanager
+    def brick(self):
+        """Have the machine log in where the hypervisor reboots a server.
+
+        That is what nova's os-brick does on a host, which this hypervisor is
+        no part of.
+        """
+        over = threading.Event()
+        known = len(lab.did(HOST))
+
+        def follow():
+            seen = known
+            while not over.wait(0.2):
+                told = lab.did(HOST)
+                for line in told[seen:]:
+                    if line['what'] == 'reboot':
+                        self._log_in(self.targets[line['uuid']])
+                seen = len(told)
+
+        thread = threading.Thread(target=follow)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+    def _log_in(self, target):
+        self.machine.run(
+            f'iscsiadm -m node -T {target} -p {PORTAL} --login; udevadm settle'
+        )
+
 
 def disk(target):
     return DISK.format(portal=PORTAL, target=target)
@@ -196,6 +231,40 @@ def test_one_session_is_closed_and_only_that_and_opened_again(bed):
     assert now[target] not in before.values()
     assert {**now, target: before[target]} == before
     assert bed.content(bed.web) == target
+
+
+def test_a_power_loss_of_one_server_is_reproduced(bed):
+    before = bed.sids()
+    target = bed.targets[bed.web]
+
+    def drill(*words):
+        words = ('drill', 'power-loss', 'web', '--yes', *words)
+        return lib.recover(bed.clouds, *words)
+
+    done = drill('--confirm', 'web')
+    assert (done.status, done.rows[0]['Verdict']) == (3, 'not-marked')
+    marked = {'metadata': {'recover_drill': 'allowed'}}
+    bed.cloud.call('POST', f'/servers/{bed.web}/metadata', marked)
+    for words in ((), ('--confirm', 'db')):
+        done = drill(*words)
+        assert (done.status, done.rows[0]['Verdict']) == (3, 'not-approved')
+    assert bed.sids() == before
+
+    with bed.brick():
+        done = drill('--confirm', 'web')
+    assert (done.status, done.rows[0]['State']) == (0, 'recovered'), done
+    now = bed.sids()
+    assert now[target] not in before.values()
+    assert {**now, target: before[target]} == before
+    assert bed.content(bed.web) == target
+    path = f'/servers/{bed.web}/os-instance-actions'
+    told = bed.cloud.call('GET', path)['instanceActions']
+    assert [one['action'] for one in told].count('reboot') == 1
+
+    [run] = lib.recover(bed.clouds, 'run', 'list').rows[:1]
+    [row] = lib.recover(bed.clouds, 'run', 'report', run['Run']).rows
+    assert [*row['Phases']] == ['close', 'detect', 'recover', 'verify']
+    assert 0 < row['Detected'] < row['Restored'] < row['Total']
 
 
 def test_all_that_was_there_is_there_again(bed):

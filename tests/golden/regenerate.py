@@ -25,6 +25,7 @@ from osc_recover.checks.request import (
     MountFix,
     MoveUndo,
     OwnershipFix,
+    PowerLoss,
     Request,
     Return,
     SessionClose,
@@ -36,6 +37,7 @@ from osc_recover.checks.request import (
 from osc_recover.facts.attaching import AttachingSeen
 from osc_recover.facts.audit import Everything
 from osc_recover.facts.disaster import DisasterSeen
+from osc_recover.facts.drill import DrillSeen
 from osc_recover.facts.mending import Mending
 from osc_recover.facts.mounts import Fstab
 from osc_recover.facts.resetting import ResetSeen
@@ -46,6 +48,7 @@ from osc_recover.procedures import by_hand_undo, cleaning, ownership
 from osc_recover.procedures.attaching import attach
 from osc_recover.procedures.audit import mend
 from osc_recover.procedures.domains import repair_domains
+from osc_recover.procedures.drill import power_loss
 from osc_recover.procedures.host import recover_host
 from osc_recover.procedures.instances import change_instance
 from osc_recover.procedures.mounts import fix_mounts
@@ -117,6 +120,7 @@ PROCEDURES: Mapping[str, tuple[type, type, Procedure]] = {
             found.seen, found.filters, request
         ),
     ),
+    'drill': (DrillSeen, PowerLoss, power_loss),
     'host': (facts.Situation, Request, recover_host),
     'instance': (
         facts.InstanceStanding,

@@ -189,6 +189,26 @@ def test_yes_asks_nothing(monkeypatch):
     approval.ask(run(), yes=True)
 
 
+def drill(name='web'):
+    plan = Plan(
+        'drill', ('cmp1',), (), (Verdict('s1', name, '', 'drill', True),)
+    )
+    return Run('4f2a9c01', 0.0, 'key', 'prod', plan)
+
+
+@pytest.mark.parametrize('named', ['', 'cmp1', 'Web', 'web '])
+def test_a_drill_needs_more_than_yes(named):
+    with pytest.raises(errors.NotApproved, match='--confirm web'):
+        approval.ask(drill(), True, named)
+
+
+def test_a_drill_is_approved_by_the_name_of_its_server(approve):
+    approval.ask(drill(), True, 'web')
+    approve(drill(), 'web\n')
+    with pytest.raises(errors.NotApproved, match="'cmp1' is not 'web'"):
+        approve(drill(), 'cmp1\n')
+
+
 def test_without_a_terminal_nobody_can_approve(monkeypatch, tmp_path):
     (tmp_path / 'answers').write_text('cmp1\n')
     with (tmp_path / 'answers').open() as answers:

@@ -238,3 +238,58 @@ def test_what_is_done_may_have_something_to_tell():
     assert found.way_out == 'look at its console'
     plan = dataclasses.replace(PLAN, verdicts=(verdict('a', reason='why'),))
     assert row(events, plan=plan).reason == 'why; it is silent'
+
+
+def drilled(**at):
+    """A drill of server a, with the ends of its steps."""
+    names = {
+        'close': 'close:cmp1:3', 'detect': 'detect:a', 'recover': 'start:a',
+        'verify': 'prove:a',
+    }  # fmt: skip
+    phases = tuple(
+        Phase(title, (Lane('a', (Step(name, title, 'a'),)),))
+        for title, name in names.items()
+    )
+    plan = Plan('drill', ('cmp1',), phases, (verdict('a', code='drill'),))
+    events = [Event('', 'started', 1.0)]
+    for title, (began, ended, state) in at.items():
+        events += [
+            Event(names[title], 'begun', began),
+            Event(names[title], state, ended, f'{title} {state}'),
+        ]
+    return plan, events
+
+
+def test_the_times_of_a_drill_are_told_from_the_loss():
+    [told] = outcome.times(
+        *drilled(
+            close=(2.0, 3.0, 'done'), detect=(3.0, 3.5, 'done'),
+            recover=(4.0, 9.0, 'done'), verify=(9.0, 10.0, 'done'),
+        )
+    )  # fmt: skip
+    assert (told.detected, told.restored, told.total) == (0.5, 7.0, 9.0)
+    assert told.phases == {
+        'close': 1.0, 'detect': 0.5, 'recover': 5.0, 'verify': 1.0,
+    }  # fmt: skip
+
+
+def test_what_was_not_lost_or_is_not_back_has_no_time():
+    [told] = outcome.times(*drilled(close=(2.0, 3.0, 'failed')))
+    assert (told.detected, told.restored, told.phases) == (None, None, {})
+    [told] = outcome.times(
+        *drilled(
+            close=(2.0, 3.0, 'done'),
+            detect=(3.0, 3.5, 'done'),
+            recover=(4.0, 9.0, 'failed'),
+        )
+    )
+    assert (told.detected, told.restored) == (0.5, None)
+    assert [*told.phases] == ['close', 'detect']
+
+
+def test_a_failed_step_counts_also_where_a_later_phase_went_on():
+    plan, events = drilled(
+        close=(2.0, 3.0, 'failed'), detect=(3.0, 3.5, 'done')
+    )
+    [row] = outcome.outcomes(RUN, plan, events)
+    assert (row.state, row.reason) == ('failed', 'close failed')
