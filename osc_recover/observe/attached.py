@@ -6,7 +6,13 @@ Nothing here does I/O.
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import (
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 
 from osc_recover.facts import Server
 from osc_recover.facts.snapshot import KeptAttachment, KeptMapping
@@ -43,6 +49,65 @@ def joined(
         for one in (*both, *of_cinder.values())
     ]
     return _ordered(listed)
+
+
+def listed(
+    servers: Iterable[Server],
+    found: Iterable[KeptAttachment],
+    mappings: Iterable[KeptMapping],
+) -> Attachments:
+    """The volumes of servers as nova has them, from lists alone.
+
+    A mapping tells its attachment.  Without one an attachment that cinder has
+    for a volume that nova lists counts as nova's, and of several the first.
+
+    :param found: as cinder has them
+    :param mappings: nova's rows, where they were read
+    """
+    rows: dict[str, list[KeptMapping]] = defaultdict(list)
+    for row in mappings:
+        if row.volume:
+            rows[row.server].append(row)
+    held: dict[tuple[str, str], list[KeptAttachment]] = defaultdict(list)
+    for one in found:
+        held[one.server, one.volume].append(one)
+    return tuple(
+        attachment
+        for server in servers
+        for attachment in (
+            *map(_mapped, rows[server.id]),
+            *_named(server, {row.volume for row in rows[server.id]}, held),
+        )
+    )
+
+
+def _mapped(row: KeptMapping) -> KeptAttachment:
+    return KeptAttachment(
+        row.attachment,
+        row.volume,
+        row.server,
+        sides=('nova',),
+        device=row.device,
+        tag=row.tag,
+        delete_on_termination=row.delete_on_termination,
+        mapping=row.id,
+    )
+
+
+def _named(
+    server: Server,
+    mapped: Collection[str],
+    held: Mapping[tuple[str, str], list[KeptAttachment]],
+) -> Iterator[KeptAttachment]:
+    """Volumes that nova lists, and of which it has told no mapping."""
+    for volume in server.volumes:
+        if volume not in mapped:
+            ids = sorted(
+                (one.status != 'attached', one.id)
+                for one in held.get((server.id, volume), ())
+            )
+            first = ids[0][1] if ids else ''
+            yield KeptAttachment(first, volume, server.id, sides=('nova',))
 
 
 def _both(

@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """A cloud after a disaster: all of it, and what was asked of its servers.
 
-Requests: those of a snapshot, and one more of nova for each server that may
-be started.
+Requests: the lists of a snapshot, and one of nova for each server of which it
+matters what was asked for.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from osc_recover import errors
-from osc_recover.facts import Server
 from osc_recover.facts.disaster import DisasterSeen, Happened
 from osc_recover.facts.snapshot import Snapshot
 from osc_recover.gateways.cloud import Cloud
 from osc_recover.gateways.compute import Compute
 from osc_recover.observe.gathering import gathering
+
+Readers = Callable[[DisasterSeen], object]
 
 
 def seen(
@@ -23,29 +24,48 @@ def seen(
     made: str,
     *,
     workers: int,
-    chosen: Callable[[Server], bool] = lambda server: True,
+    reads: Readers,
 ) -> DisasterSeen:
     """Look at a cloud; changes nothing.
 
     :param look: takes a snapshot of now
     :param made: when the one of before was taken
-    :param chosen: the servers that are asked about
+    :param reads: plans; the servers whose actions it reads are asked about
     :raises errors.ApiError: when nova does not tell
     """
+    read = _Read()
     now = look()
-    running = {
-        domain.uuid
-        for host in now.hosts
-        for domain in host.domains
-        if domain.runs
-    }
-    asked = [s.id for s in now.servers if chosen(s) and s.id not in running]
-    return DisasterSeen(now, before, made, _actions(cloud, asked, workers))
+    reads(DisasterSeen(now, before, made, read))
+    return DisasterSeen(now, before, made, actions(cloud, read.names, workers))
 
 
-def _actions(
+class _Read(Mapping[str, tuple[Happened, ...]]):
+    """No actions of any server, and the names of those that were read.
+
+    What is decided without reading them is decided so whatever they are.
+    """
+
+    def __init__(self) -> None:
+        self.names: dict[str, None] = {}
+
+    def __getitem__(self, name: str) -> tuple[Happened, ...]:
+        self.names[name] = None
+        return ()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+def actions(
     cloud: Cloud, servers: Collection[str], workers: int
 ) -> dict[str, tuple[Happened, ...]]:
+    """What was asked for of servers, newest first; nothing of unknown ones.
+
+    :raises errors.ApiError: when nova does not tell
+    """
     compute = Compute(cloud.compute)
     with gathering(workers) as crowd:
         answers = {

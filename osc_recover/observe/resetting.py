@@ -8,11 +8,12 @@ of the volumes, and one or two more for each that nova does not list.
 from collections.abc import Collection
 
 from osc_recover import errors
+from osc_recover.facts.disaster import DisasterSeen
 from osc_recover.facts.resetting import ResetSeen
 from osc_recover.facts.snapshot import Snapshot
 from osc_recover.gateways.cloud import Cloud
 from osc_recover.gateways.compute import Compute
-from osc_recover.observe import disaster
+from osc_recover.observe.disaster import actions
 
 
 def seen(
@@ -32,16 +33,11 @@ def seen(
     :raises errors.ApiError: when nova does not tell
     """
     users = {a.server for a in now.attachments if a.volume in volumes}
-    found = disaster.seen(
-        cloud,
-        lambda: now,
-        before,
-        made,
-        workers=workers,
-        chosen=lambda server: server.id in users,
-    )
+    listed = users & {server.id for server in now.servers}
+    asked_for = actions(cloud, listed, workers)
+    found = DisasterSeen(now, before, made, asked_for)
     compute = Compute(cloud.compute)
-    unlisted = sorted(users - {server.id for server in now.servers} - {''})
+    unlisted = sorted(users - listed - {''})
     hidden = [name for name in unlisted if _is_there(compute, name)]
     return ResetSeen(
         found,

@@ -6,7 +6,7 @@ fit one page:
 
 =================  =====================================================
 nova               1 newest microversion, 1 services, 1 servers,
-                   V volume attachments
+                   V volume attachments (none where ``each`` is False)
 placement          1 providers, C allocations
 neutron            1 ports
 cinder             1 services, 1 volumes, 2 attachments (the second is
@@ -44,6 +44,8 @@ States = Callable[[Sequence[str]], tuple[HostState, ...]]
 NO_AGENT = 'hosts were not asked: --no-agent was given'
 NO_SSH = 'hosts were not asked: nothing says how they are reached'
 NO_DATABASE = 'no database was asked: nothing says where they are'
+# The part that lists alone do not tell.
+IDS = 'attachment ids'
 
 
 def snapshot(
@@ -52,6 +54,7 @@ def snapshot(
     databases: Databases | None,
     *,
     why_no_states: str = NO_SSH,
+    each: bool = True,
     workers: int = 8,
 ) -> Snapshot:
     """Observe a whole cloud; changes nothing.
@@ -62,6 +65,9 @@ def snapshot(
     :param states: hosts -> what they tell of themselves; None: not asked,
         for the reason that is given
     :param databases: those of the cloud, where it is said where they are
+    :param each: whether nova is asked for the volumes of each server; else
+        they are taken from its list of servers and its mappings, and without
+        mappings nobody knows which attachment nova has of a volume
     :raises errors.ApiError: when nova does not tell
     :raises errors.AuthFailed: no token
     """
@@ -71,7 +77,7 @@ def snapshot(
     if databases is None:
         left_out['mappings'] = NO_DATABASE
     with gathering(workers) as crowd:
-        looking = _Looking(Questions(cloud, crowd), databases)
+        looking = _Looking(Questions(cloud, crowd), databases, each)
         return looking.all(states, left_out)
 
 
@@ -79,16 +85,18 @@ class _Looking:
     """The questions, and what becomes of those without an answer."""
 
     def __init__(
-        self, questions: Questions, databases: Databases | None
+        self,
+        questions: Questions,
+        databases: Databases | None,
+        each: bool,
     ) -> None:
         self._questions = questions
         self._cloud = questions.cloud
         self._ask, self._may = questions.ask, questions.may
         self._databases = databases
+        self._each = each
 
-    def all(
-        self, states: States | None, left_out: Mapping[str, str]
-    ) -> Snapshot:
+    def all(self, states: States | None, left_out: dict[str, str]) -> Snapshot:
         """Every list, and then what is asked one by one."""
         cloud, ask = self._cloud, self._ask
         services = ask(Compute(cloud.compute).services)
@@ -101,12 +109,20 @@ class _Looking:
         snapshots = ask(kept_lists.snapshots, cloud.volume)
         storage = ask(inventory.storage, cloud.volume)
         rows = ask(self._mappings)
-        given, unasked = self._given(servers.result())
+        if self._each:
+            given, unasked = self._given(servers.result())
         trees = self._may('allocations', providers, ())
         listed, places = self._may('volumes', volumes, ((), {}))
         found = self._may('attachments', attachments, ())
         stores = self._may('cinder services', storage, ())
         known = rows.result()
+        if not self._each:
+            given, unasked = (
+                attached.listed(servers.result(), found, known),
+                (),
+            )
+            if any(not one.mapping for one in given):
+                left_out[IDS] = 'nova was not asked server by server'
         return Snapshot(
             servers=servers.result(),
             services=services.result(),

@@ -318,20 +318,28 @@ def of_drill(
     hosts: Hosts,
     run: Run,
     control: Control,
+    databases: Callable[[], Databases],
     *,
     grace: float,
     tick: float = TICK,
 ) -> OfRun:
     """Make the operations of a run that reproduces a power loss.
 
+    :param databases: of the cloud; asked only for what acts on them
     :param serving: host and targets -> the attachments that lead there now
     """
     links = Links(hosts)
     closing = sessions.Close(links, serving, grace)
     verbs = {
-        **of_disaster(
-            cloud, hosts, run, control, grace=grace, tick=tick
-        ).operations,
+        **disaster.verbs(
+            cloud,
+            hosts,
+            control,
+            databases,
+            tick=tick,
+            grace=grace,
+            timeout=float(run.plan.request.get('timeout', 0)),
+        ),
         **drill.verbs(Compute(cloud.compute), links, closing, tick=tick),
     }
     return OfRun(verbs, lambda run, host: None)

@@ -151,6 +151,11 @@ def notes(view: View, verdicts: Sequence[Verdict]) -> Iterator[str]:
     yield from _gone(view)
     for gap in seen.now.gaps:
         yield f'{gap.what}: {gap.problem}'
+    if why := seen.now.left_out.get('attachment ids'):
+        yield (
+            f'{why}: whether it means the same attachment of a volume as '
+            'cinder is seen before its server is started'
+        )
     if why := seen.now.left_out.get('hosts'):
         yield f'{why}: nothing shows that a guest is off'
     if not view.request.guests and any(v.act for v in verdicts):

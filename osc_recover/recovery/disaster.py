@@ -7,8 +7,8 @@ import time
 from typing import Any
 
 from osc_recover.checks.request import CloudRecovery
-from osc_recover.facts import Server
 from osc_recover.facts.cleaning import Means
+from osc_recover.facts.disaster import DisasterSeen
 from osc_recover.facts.snapshot import Manifest, Snapshot
 from osc_recover.gateways.cloud import Cloud
 from osc_recover.gateways.compute import Compute
@@ -73,22 +73,23 @@ class Disaster:
             check_hosts(request.hosts, hosts)
         before, made = self.before(request.snapshot)
 
-        def chosen(server: Server) -> bool:
-            asked = request.servers, request.hosts
-            return (not asked[0] or server.id in asked[0]) and (
-                not asked[1] or server.host in asked[1]
-            )
+        means = self.means()
+        # What is to be attached anew is asked for server by server.
+        each = request.mode != 'reconcile'
+
+        def plan(seen: DisasterSeen) -> Plan:
+            known = dataclasses.replace(seen, means=means)
+            return cleaning.recover(known, request)
 
         seen = observe.seen(
             self._cloud,
-            lambda: self._snapshots.look(agent=request.agent),
+            lambda: self._snapshots.look(agent=request.agent, each=each),
             before,
             made,
             workers=self._settings.workers,
-            chosen=chosen,
+            reads=plan,
         )
-        found = dataclasses.replace(seen, means=self.means())
-        return cleaning.recover(found, request)
+        return plan(seen)
 
     def means(self) -> Means:
         """What is to hand for cleaning volumes."""

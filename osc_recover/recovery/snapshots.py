@@ -153,8 +153,11 @@ class SnapshotsOfCloud:
         """
         self._kept.delete(name)
 
-    def look(self, *, agent: bool) -> Snapshot:
-        """The cloud as it is now; raises as save() does."""
+    def look(self, *, agent: bool, each: bool = True) -> Snapshot:
+        """The cloud as it is now; raises as save() does.
+
+        :param each: whether nova is asked for each server's volumes
+        """
         reached = self._settings.ssh != SshSettings()
         with self._databases() as databases:
             return snapshot(
@@ -162,6 +165,7 @@ class SnapshotsOfCloud:
                 self._states if agent and reached else None,
                 databases,
                 why_no_states=NO_SSH if agent else NO_AGENT,
+                each=each,
                 workers=self._settings.workers,
             )
 

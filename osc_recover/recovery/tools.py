@@ -149,6 +149,7 @@ class Tools:
             work.hosts(self._settings.ssh),
             work.run,
             work.control,
+            self._databases,
             grace=self._grace,
         )
 

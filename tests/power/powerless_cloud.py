@@ -6,6 +6,7 @@ counts what it was asked.
 """
 
 import dataclasses
+import types
 
 from osc_recover.gateways.host_states import states
 from osc_recover.observe.snapshot import snapshot
@@ -33,6 +34,7 @@ class Powerless(Crooked):
     """Three servers that ran and one that did not; libvirt is on cmp1.
 
     :ivar starts: server -> what nova was asked that starts it
+    :ivar ids: cinder's id of an attachment -> the one that nova has of it
     :ivar guests: server -> whether its guest runs
     """
 
@@ -49,6 +51,7 @@ class Powerless(Crooked):
             for place, one in enumerate(of):
                 self._attach(uuid(400 + 10 * number + place), one, name)
         self.starts = {name: [] for name in self.servers}
+        self.ids = {}
         self.guests = dict.fromkeys(self.servers, True)
         self.boots = {'cmp1': 'b1', 'cmp2': 'b2'}
         self.actions = {
@@ -103,7 +106,7 @@ class Powerless(Crooked):
             {
                 'volumeId': one['volume_id'],
                 'serverId': name,
-                'attachment_id': one['id'],
+                'attachment_id': self.ids.get(one['id'], one['id']),
                 'bdm_uuid': one['id'],
                 'device': '/dev/vdb',
             }
@@ -151,10 +154,41 @@ class Powerless(Crooked):
             if host == one['OS-EXT-SRV-ATTR:host'] == 'cmp1'
         }
 
-    def look(self, cloud):
-        """A snapshot of now."""
-        found = snapshot(cloud, lambda names: states(self, names), None)
+    def look(self, cloud, *, each=True, mappings=()):
+        """A snapshot of now; ``mappings`` are what nova's database has."""
+        databases = _Databases(mappings) if mappings else None
+        found = snapshot(
+            cloud, lambda names: states(self, names), databases, each=each
+        )
         return dataclasses.replace(found, gaps=())
+
+
+class _Databases:
+    """A cell whose database has these mappings."""
+
+    def __init__(self, mappings):
+        self._mappings = mappings
+
+    def cells(self):
+        return [types.SimpleNamespace(name='cell1', uuid='', database=self)]
+
+    def read(self, sql):
+        return [
+            {
+                'uuid': row.id, 'instance_uuid': row.server,
+                'volume_id': row.volume, 'attachment_id': row.attachment,
+                'boot_index': None, 'volume_size': 1,
+                'delete_on_termination': 0,
+                **dict.fromkeys(
+                    (
+                        'device_name', 'source_type', 'destination_type',
+                        'disk_bus', 'device_type', 'tag', 'image_id',
+                        'guest_format',
+                    )
+                ),
+            }
+            for row in self._mappings
+        ]  # fmt: skip
 
 
 def _state(boot):

@@ -34,8 +34,16 @@ def lost(cloud, world, means=TOKEN):
     """What is seen after the power went, and the plan for it."""
     before = world.look(cloud)
     world.lose_power()
-    found = seen(cloud, lambda: world.look(cloud), before, 'then', workers=2)
-    return recover(dataclasses.replace(found, means=means), REQUEST)
+
+    def plan(found):
+        return recover(dataclasses.replace(found, means=means), REQUEST)
+
+    return plan(
+        seen(
+            cloud, lambda: world.look(cloud), before, 'then', workers=2,
+            reads=plan,
+        )
+    )  # fmt: skip
 
 
 def check(world, about=''):

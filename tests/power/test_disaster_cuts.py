@@ -29,8 +29,21 @@ def lost(cloud, world):
     """What is seen after the power went, and the plan for it."""
     before = world.look(cloud)
     world.lose_power()
-    found = seen(cloud, lambda: world.look(cloud), before, 'then', workers=2)
-    return recover_cloud(found, REQUEST)
+    return planned(cloud, world, before)
+
+
+def planned(cloud, world, before, request=REQUEST):
+    """A plan as the command makes it."""
+
+    def plan(found):
+        return recover_cloud(found, request)
+
+    return plan(
+        seen(
+            cloud, lambda: world.look(cloud, each=False), before, 'then',
+            workers=2, reads=plan,
+        )
+    )  # fmt: skip
 
 
 def check(world, about=''):
@@ -98,6 +111,28 @@ def test_a_mapping_lost_between_plan_and_run_keeps_its_server_off(
         assert not start(cloud, world, where, made)
         assert world.starts == {**ONCE, DB: []}
         world.attachments[one]['status'] = 'attached'
+        assert start(cloud, world, where)
+        check(world)
+
+
+def test_an_attachment_that_nova_has_another_id_of_keeps_its_server_off(
+    folder, fuse
+):
+    world = Powerless()
+    with crooked_cloud.cloud(world) as (_, cloud):
+        [one, _] = [
+            told
+            for told in world.attachments.values()
+            if told['instance'] == DB
+        ]
+        world.ids[one['id']] = 'older'
+        made = lost(cloud, world)
+        [row] = [v for v in made.verdicts if v.server == DB]
+        assert (row.code, row.act) == ('start', True)
+        where = folder()
+        assert not start(cloud, world, where, made)
+        assert world.starts == {**ONCE, DB: []}
+        world.ids.clear()
         assert start(cloud, world, where)
         check(world)
 

@@ -17,6 +17,7 @@ from osc_recover.gateways import host_states
 from osc_recover.observe import drill
 from osc_recover.observe.sessions import serving
 from osc_recover.procedures.drill import power_loss
+from tests.power.disaster_tool import none
 from tests.power.iscsi_hosts import IscsiHosts
 from tests.power.powerless_cloud import DB, VOLUMES, WEB, Powerless
 from tests.power.world import Fuse, FusedJournal, PowerLoss
@@ -102,7 +103,7 @@ def start(cloud, world, folder, made=None):
         control = Quick()
         of_drill = operations.of_drill(
             cloud, functools.partial(serving, cloud), world.hosts, run,
-            control, grace=0, tick=0.01,
+            control, none, grace=0, tick=0.01,
         )  # fmt: skip
         engine = Engine(
             journal, of_drill.operations, of_drill.guard, control=control

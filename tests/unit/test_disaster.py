@@ -11,6 +11,7 @@ from osc_recover.agent import hello
 from osc_recover.checks.request import CloudRecovery
 from osc_recover.effects import Control
 from osc_recover.facts.disaster import DisasterSeen, Happened
+from osc_recover.facts.snapshot import KeptMapping
 from osc_recover.gateways.guests import Guests
 from osc_recover.observe.disaster import seen
 from osc_recover.operations.disaster_hosts import Up, command
@@ -155,12 +156,91 @@ def carried(world, cloud, verb, step, tick=0.01):
     return made.operations[verb]
 
 
+def plan_of(world, cloud, before, request=REQUEST, mappings=()):
+    """A plan as the command makes it."""
+
+    def look():
+        return world.look(cloud, each=False, mappings=mappings)
+
+    def plan(found):
+        return recover_cloud(found, request)
+
+    return plan(seen(cloud, look, before, '', workers=2, reads=plan))
+
+
 def planned(world, cloud):
     """The steps of the plan, by name, after the power went."""
     before = world.look(cloud)
     world.lose_power()
-    found = seen(cloud, lambda: world.look(cloud), before, '', workers=2)
-    return {step.name: step for step in recover_cloud(found, REQUEST).steps()}
+    made = plan_of(world, cloud, before)
+    return {step.name: step for step in made.steps()}
+
+
+def asked_one_by_one(service, first):
+    """The servers that nova was asked about, each time, and what for."""
+    found = [r.path.split('/') for r in service.requests[first:]]
+    return [(path[-1], path[-2]) for path in found if 'servers' in path[:-2]]
+
+
+def test_a_plan_asks_at_most_once_for_a_server():
+    world = Powerless()
+    with crooked_cloud.cloud(world) as (service, cloud):
+        before = world.look(cloud)
+        world.lose_power()
+        first = len(service.requests)
+        made = plan_of(world, cloud, before)
+        asked = asked_one_by_one(service, first)
+    going = {v.server for v in made.verdicts if v.act}
+    assert {WEB, DB, DRAINED} < going
+    # The stopped one stays so, whatever was asked of it.
+    assert sorted(asked) == sorted(
+        ('os-instance-actions', name) for name in (WEB, DB, DRAINED)
+    )
+
+
+def test_a_plan_that_nothing_comes_of_asks_for_no_server():
+    world = Powerless()
+    with crooked_cloud.cloud(world) as (service, cloud):
+        before = world.look(cloud)
+        first = len(service.requests)
+        made = plan_of(world, cloud, before)
+        assert asked_one_by_one(service, first) == []
+    codes = {v.server: v.code for v in made.verdicts}
+    assert (codes[WEB], codes[DRAINED]) == ('ok', 'not-proven-off')
+
+
+def test_another_attachment_in_the_mapping_is_wrong_volumes():
+    world = Powerless()
+    with crooked_cloud.cloud(world) as (_, cloud):
+        before = world.look(cloud)
+        world.lose_power()
+        rows = [
+            KeptMapping(f'm{one.id}', one.server, '', one.volume, one.id)
+            for one in before.attachments
+        ]
+        made = plan_of(world, cloud, before, mappings=rows)
+        assert {v.code for v in made.verdicts if v.server == DB} == {'start'}
+        assert not any('nova was not asked' in note for note in made.notes)
+
+        other = [
+            dataclasses.replace(row, attachment='older')
+            if row.server == DB
+            else row
+            for row in rows
+        ]
+        made = plan_of(world, cloud, before, mappings=other)
+        [row] = [v for v in made.verdicts if v.server == DB]
+        assert (row.code, row.act) == ('volumes-wrong', False)
+
+
+def test_where_nobody_tells_which_attachment_nova_has_that_is_said():
+    world = Powerless()
+    with crooked_cloud.cloud(world) as (_, cloud):
+        before = world.look(cloud)
+        world.lose_power()
+        made = plan_of(world, cloud, before)
+    [note] = [note for note in made.notes if 'nova was not asked' in note]
+    assert 'before its server is started' in note
 
 
 @pytest.fixture

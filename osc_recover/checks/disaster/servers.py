@@ -37,11 +37,11 @@ def state(view: View, server: Server) -> str:
     It stops what it finds off some time after its host came up
     (nova/compute/manager.py, _sync_instance_power_state).
     """
+    if server.task_state != _STOPPING:
+        return server.vm_state
     newest = _newest_of_power(view, server)
     by_nova = newest and newest.action == _STOP and not newest.user
-    if by_nova and server.task_state == _STOPPING:
-        return 'stopped'
-    return server.vm_state
+    return 'stopped' if by_nova else server.vm_state
 
 
 def way(view: View, server: Server) -> str:
@@ -90,9 +90,9 @@ def _was_not_running(view: View, server: Server) -> Finding | None:
 
 def _stopped_since(view: View, server: Server) -> Finding | None:
     """The snapshot is older than its stop: a user who stopped it meant it."""
-    newest = _newest_of_power(view, server)
     if view.was(server) is None or server.vm_state != 'stopped':
         return None
+    newest = _newest_of_power(view, server)
     if newest is None or newest.action != _STOP:
         return None
     if newest.user:
@@ -121,8 +121,8 @@ def _not_known(view: View, server: Server) -> Finding | None:
         if view.seen.before is None
         else 'the snapshot does not have it'
     )
-    newest = _newest_of_power(view, server)
     if state(view, server) == 'stopped':
+        newest = _newest_of_power(view, server)
         booted = view.booted_at(server.host)
         by_nova = newest and newest.action == _STOP and not newest.user
         if newest and by_nova and booted and newest.at[:19] >= booted[:19]:
