@@ -147,13 +147,14 @@ def _outcome(
         return _row(verdict, done, place, *told)
     if not events:
         return _row(verdict, NOT_BEGUN, place, *stopped)
-    bad = next((event for event in events if event.state != 'done'), None)
-    if bad is None:
+    # A lane may go on in a later phase, where the same goes wrong again.
+    wrong = next((e for e in events if e.state != 'done'), None)
+    if wrong is None:
         reason = f'{events[-1].step} is done; then: {stopped.reason}'
         return _row(verdict, UNDER_WAY, place, reason, stopped.way_out)
-    # A later phase may have gone on after it.
-    state, reason = _STATES.get(bad.state, UNDER_WAY), bad.note or _CUT
-    return _row(verdict, state, place, reason, _way_out(run, bad))
+    state = _STATES.get(wrong.state, UNDER_WAY)
+    reason = wrong.note or _CUT
+    return _row(verdict, state, place, reason, _way_out(run, wrong))
 
 
 def _way_out(run: str, event: Event) -> str:

@@ -31,8 +31,9 @@ def of_server(
                 'no-database',
                 refuse(
                     f'{findings[0].text}; its mappings are repaired in the '
-                    'database of nova, and nothing says where that is',
-                    'recover: database in clouds.yaml says it',
+                    'database of nova, which is not known',
+                    'recover: database in clouds.yaml says where it is; '
+                    'openstack recover setup check tries it',
                     facts.why_none,
                 ),
             )

@@ -211,6 +211,14 @@ def of_volumes(
     cloud: Cloud, services: Services, run: str, *, grace: float, timeout: float
 ) -> OfRun:
     """Make the operations of a run that repairs volumes."""
+    verbs = _of_mending(cloud, services, run, grace, timeout)
+    return OfRun(verbs, lambda run, host: None)
+
+
+def _of_mending(
+    cloud: Cloud, services: Services, run: str, grace: float, timeout: float
+) -> dict[str, Operation]:
+    """The operations that mend volumes."""
     assert services.holders is not None
     verbs = {**audit.verbs(cloud, grace)}
     verbs['attachment.end'] = verbs.pop('attachment.delete')
@@ -225,7 +233,7 @@ def of_volumes(
     verbs['server.stop'] = server.Stop(
         services.compute, tick=TICK, grace=grace, timeout=timeout
     )
-    return OfRun(verbs, lambda run, host: None)
+    return verbs
 
 
 def of_disaster(
@@ -239,10 +247,12 @@ def of_disaster(
     guests: Guests,
     kept: Kept,
     tick: float = TICK,
+    services: Services | None = None,
 ) -> OfRun:
     """Make the operations of a run that brings a cloud back.
 
     :param databases: of the cloud; asked only for what acts on them
+    :param services: what volumes are mended by, if not these databases
     """
     timeout = float(run.plan.request.get('timeout', 0))
     verbs = disaster.verbs(
@@ -255,7 +265,9 @@ def of_disaster(
         timeout=timeout,
     )
     workers = int(run.plan.request.get('workers', 1))
+    mending = services or Services.of(cloud, databases)
     verbs = {
+        **_of_mending(cloud, mending, run.id, grace, timeout),
         **verbs,
         **of_guests.verbs(
             guests,

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from osc_recover import errors
-from osc_recover.effects import Control, Operation, Result
+from osc_recover.effects import Control, Looking, Operation, Result
 from osc_recover.facts import Server
 from osc_recover.gateways.cloud import Cloud
 from osc_recover.gateways.compute import Compute
@@ -67,6 +67,7 @@ def verbs(
         'disaster.relations': cleaned.Related(cloud),
         'disaster.listed': cleaned.Listed(cloud),
         'disaster.dropped': cleaned.Dropped(cloud),
+        'disaster.off': Off(standing),
         **{f'disaster.{name}': start for name, start in starts.items()},
         'server.prove': Prove(
             compute,
@@ -205,6 +206,26 @@ class Start:
         if server is None:
             raise deleted(step.target)
         return server
+
+
+class Off(Looking):
+    """See that a server is off still, before its volumes are mended."""
+
+    def __init__(self, standing: Standing) -> None:
+        self._standing = standing
+
+    def follow(self, step: Step, control: Control) -> Result:
+        """One look, when nova has ended a stop of its own.
+
+        :raises errors.StepFailed: when it may run, or is not as it was
+        """
+        if problem := self._standing.not_off(step.target, step.args):
+            raise errors.StepFailed(
+                f'its volumes are not mended: {problem}',
+                'see whether that is as it should be; openstack recover cloud '
+                'plans anew',
+            )
+        return Result('it is off')
 
 
 def _not_started(server: Server) -> errors.StepFailed:

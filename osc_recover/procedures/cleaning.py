@@ -15,7 +15,7 @@ from typing import Any
 from osc_recover import records
 from osc_recover.checks import disaster
 from osc_recover.checks.cleaning import drops_by_itself, in_words
-from osc_recover.checks.disaster import View
+from osc_recover.checks.disaster import View, Wrong
 from osc_recover.checks.disaster import cleaned as checks
 from osc_recover.checks.disaster.cleaned import Data
 from osc_recover.checks.request import CloudRecovery
@@ -35,11 +35,27 @@ _LOSES = (
 _USUAL = {'', 'virtio', 'disk'}  # what nova chooses for a data volume
 
 
-def recover(seen: DisasterSeen, request: CloudRecovery) -> Plan:
-    """Plan a recovery in the mode that is asked for."""
+def recover(
+    seen: DisasterSeen, request: CloudRecovery, wrong: Wrong | None = None
+) -> Plan:
+    """Plan a recovery in the mode that is asked for.
+
+    :param wrong: what an audit says of servers whose volumes are wrong
+    """
     if request.mode == CLEAN:
         return clean_cloud(seen, request)
-    return keeping.recover_cloud(seen, request)
+    return keeping.recover_cloud(seen, request, wrong)
+
+
+def reads(seen: DisasterSeen, request: CloudRecovery) -> None:
+    """Read of the facts what a plan reads, whatever an audit says of volumes.
+
+    A server that is left alone for its volumes is started once they are
+    mended.
+    """
+    recover(seen, request)
+    for server in disaster.broken(View(seen, request)):
+        seen.actions.get(server)
 
 
 def clean_cloud(seen: DisasterSeen, request: CloudRecovery) -> Plan:

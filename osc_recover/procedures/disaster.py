@@ -2,9 +2,9 @@
 """A cloud back after its power was lost: facts in, a plan out.  Pure.
 
 The guide's order, with nothing in its cleaning step: services first, then
-every attachment is looked at, then servers are started or rebooted, each
-once and none a second time, then it is seen whether they answer, then all is
-compared with what was kept.
+what is wrong with volumes is mended, then every attachment is looked at, then
+servers are started or rebooted, each once and none a second time, then it is
+seen whether they answer, then all is compared with what was kept.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,14 +12,13 @@ from typing import Any
 
 from osc_recover import records
 from osc_recover.checks import disaster
-from osc_recover.checks.disaster import View, proof
-from osc_recover.checks.disaster.servers import state, way
+from osc_recover.checks.disaster import View, Wrong, proof, repairs
 from osc_recover.checks.request import CloudRecovery as CloudRecovery
 from osc_recover.facts import Server
 from osc_recover.facts.disaster import DisasterSeen
 from osc_recover.plan import Lane, Phase, Plan, Step, Verdict
 from osc_recover.procedures import disaster_hosts as hosts
-from osc_recover.procedures import order
+from osc_recover.procedures import disaster_repair, order
 
 PROCEDURE = 'cloud'
 WARNING = (
@@ -29,12 +28,16 @@ WARNING = (
 )
 
 
-def recover_cloud(seen: DisasterSeen, request: CloudRecovery) -> Plan:
+def recover_cloud(
+    seen: DisasterSeen, request: CloudRecovery, wrong: Wrong | None = None
+) -> Plan:
     """Plan to start what ran; a refusal is a verdict.
 
     A plan without phases: nothing is to be started, or may be.
+
+    :param wrong: what an audit says of servers whose volumes are wrong
     """
-    view = View(seen, request)
+    view = View(seen, request, wrong)
     servers = order.by_priority(view.servers, request.priority_property)
     verdicts = [disaster.verdict(view, server) for server in servers]
     going = [s for s, v in zip(servers, verdicts, strict=True) if v.act]
@@ -54,7 +57,10 @@ def _phases(
     view: View, going: Sequence[Server], places: hosts.Places
 ) -> Iterator[Phase]:
     yield Phase('services', tuple(places.awaited()))
-    mapped = [s for s in going if view.attachments(s.id)]
+    asked = {server.id: once(view, server) for server in going}
+    if mended := tuple(disaster_repair.lanes(view, going, asked)):
+        yield Phase('repair', mended)
+    mapped = [s for s in going if repairs.volumes(view, s)]
     if mapped:
         yield Phase('attachments', tuple(_mapped(view, s) for s in mapped))
     size = view.request.wave or len(going)
@@ -71,7 +77,7 @@ def _mapped(view: View, server: Server) -> Lane:
         f'attachments:{server.id}',
         'disaster.attachments',
         server.id,
-        {'volumes': volumes(view, server)},
+        {'volumes': repairs.volumes(view, server)},
     )
     return Lane(server.id, (step,))
 
@@ -94,7 +100,7 @@ def _start(view: View, server: Server) -> Lane:
                     'source': '',
                     'running': True,
                     'ports': ports(view, server),
-                    'volumes': volumes(view, server),
+                    'volumes': repairs.volumes(view, server),
                 },
             ),
         ),
@@ -117,18 +123,13 @@ def once(view: View, server: Server) -> dict[str, Any]:
     shown = proof.off(view, server)
     newest = view.actions(server)[:1]
     return {
-        'how': way(view, server),
+        'how': repairs.way(view, server),
         'host': server.host,
-        'state': state(view, server),
+        'state': repairs.state(view, server),
         'proof': shown.how if shown else '',
         'after': newest[0].request if newest else '',
-        'volumes': volumes(view, server),
+        'volumes': repairs.volumes(view, server),
     }
-
-
-def volumes(view: View, server: Server) -> list[str]:
-    """The volumes of a server, in their order."""
-    return [one.volume for one in view.attachments(server.id)]
 
 
 def ports(view: View, server: Server) -> list[str]:

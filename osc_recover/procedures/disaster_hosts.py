@@ -4,7 +4,7 @@
 import dataclasses
 from collections.abc import Collection, Iterator, Sequence
 
-from osc_recover.checks.disaster import View
+from osc_recover.checks.disaster import View, repairs
 from osc_recover.facts import Server
 from osc_recover.facts.snapshot import HostState
 from osc_recover.plan import Lane, Step, Verdict
@@ -59,7 +59,7 @@ def places(view: View, going: Sequence[Server]) -> Places:
     told = {name: view.host_before(name) for name in computes}
     kept = {name: h for name, h in told.items() if h and _tells(view, name)}
     ids = {server.id for server in going}
-    mine = {one.volume for one in now.attachments if one.server in ids}
+    mine = {volume for s in going for volume in repairs.volumes(view, s)}
     homes = {v.host.partition('#')[0] for v in now.volumes if v.id in mine}
     backends = sorted(home for home in homes if home)
     return Places(

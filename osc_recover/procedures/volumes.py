@@ -40,7 +40,7 @@ def repair(
     by_mapping = [f for f in mine if f.code in volume_mending.BY_MAPPING]
     left = [f for f in mine if f not in by_record and f not in by_mapping]
     cases = [
-        _Case(facts, server, [f for f in by_mapping if f.about == server])
+        Case(facts, server, [f for f in by_mapping if f.about == server])
         for server in dict.fromkeys(f.about for f in by_mapping)
     ]
     verdicts = [
@@ -51,7 +51,7 @@ def repair(
     lanes = [
         *(case.lane(request) for case in cases if not case.refusals()),
         *(
-            Lane(found[0].about, tuple(map(_mend, found)), _mutexes(found))
+            Lane(found[0].about, tuple(map(mend, found)), mutexes(found))
             for found in _by_subject(by_record)
         ),
     ]
@@ -84,7 +84,8 @@ def _hosts(findings: Sequence[Finding]) -> tuple[str, ...]:
     return tuple(sorted(hosts)) or ('-',)
 
 
-def _mutexes(found: Sequence[Finding]) -> tuple[str, ...]:
+def mutexes(found: Iterable[Finding]) -> tuple[str, ...]:
+    """Names of the volumes that no two lanes may be at."""
     volumes = {v for f in found if f.subject for v in f.subject.volumes}
     return tuple(f'volume:{volume}' for volume in sorted(volumes))
 
@@ -92,7 +93,8 @@ def _mutexes(found: Sequence[Finding]) -> tuple[str, ...]:
 # Records
 
 
-def _mend(finding: Finding) -> Step:
+def mend(finding: Finding) -> Step:
+    """The step that mends a record."""
     remedy = finding.remedy
     assert remedy is not None
     verb = _VERBS.get(remedy.verb, remedy.verb)
@@ -127,7 +129,7 @@ def _left(finding: Finding) -> Verdict:
     )
 
 
-class _Case:
+class Case:
     """One server, and what is wrong with its mappings."""
 
     def __init__(
@@ -171,9 +173,13 @@ class _Case:
 
     def lane(self, request: VolumeRepair) -> Lane:
         """Its steps, in order; a lock keeps others from starting it."""
-        return Lane(self._key, tuple(self._steps(request)))
+        return Lane(self._key, tuple(self.steps(start=request.start)))
 
-    def _steps(self, request: VolumeRepair) -> Iterator[Step]:
+    def steps(self, *, start: bool) -> Iterator[Step]:
+        """The same, one by one.
+
+        :param start: whether it is started again, if it ran
+        """
         server = self._server
         assert server is not None
         ran = server.vm_state == 'active'
@@ -182,7 +188,7 @@ class _Case:
             yield self._step('stop', 'server.stop', {})
         for mapping, is_dropped in self._mappings():
             yield from self._renewed(server, mapping, is_dropped)
-        if ran and request.start:
+        if ran and start:
             args = {'host': server.host, 'request': ''}
             yield self._step('start', 'server.start', args)
         yield self._step('unlock', 'server.unlock', {})

@@ -180,7 +180,11 @@ class Recovery:
     def disaster(self) -> Disaster:
         """The whole cloud, after its power was lost."""
         return Disaster(
-            self.cloud, self.snapshots, self.databases, self.settings
+            self.cloud,
+            self.snapshots,
+            self.databases,
+            self.volumes,
+            self.settings,
         )
 
     @property

@@ -6,6 +6,8 @@ import pathlib
 import time
 from typing import Any
 
+from osc_recover.checks import disaster
+from osc_recover.checks.disaster import Wrong
 from osc_recover.checks.request import CloudRecovery
 from osc_recover.facts.cleaning import Means
 from osc_recover.facts.disaster import DisasterSeen
@@ -18,6 +20,7 @@ from osc_recover.plan import Plan
 from osc_recover.procedures import cleaning
 from osc_recover.recovery.known import check_hosts
 from osc_recover.recovery.snapshots import SnapshotsOfCloud
+from osc_recover.recovery.volumes import VolumesOfCloud
 from osc_recover.settings import Settings
 
 
@@ -29,11 +32,13 @@ class Disaster:
         cloud: Cloud,
         snapshots: SnapshotsOfCloud,
         databases: Databases,
+        volumes: VolumesOfCloud,
         settings: Settings,
     ) -> None:
         self._cloud = cloud
         self._snapshots = snapshots
         self._databases = databases
+        self._volumes = volumes
         self._settings = settings
 
     def request(self, snapshot: str = '', **options: Any) -> CloudRecovery:
@@ -77,9 +82,8 @@ class Disaster:
         # What is to be attached anew is asked for server by server.
         each = request.mode != 'reconcile'
 
-        def plan(seen: DisasterSeen) -> Plan:
-            known = dataclasses.replace(seen, means=means)
-            return cleaning.recover(known, request)
+        def reads(seen: DisasterSeen) -> None:
+            cleaning.reads(dataclasses.replace(seen, means=means), request)
 
         seen = observe.seen(
             self._cloud,
@@ -87,9 +91,19 @@ class Disaster:
             before,
             made,
             workers=self._settings.workers,
-            reads=plan,
+            reads=reads,
         )
-        return plan(seen)
+        found = dataclasses.replace(seen, means=means)
+        return cleaning.recover(found, request, self._wrong(found, request))
+
+    def _wrong(
+        self, seen: DisasterSeen, request: CloudRecovery
+    ) -> Wrong | None:
+        """What an audit says, where volumes are wrong and may be mended."""
+        if request.mode == cleaning.CLEAN:
+            return None
+        broken = disaster.broken(disaster.View(seen, request))
+        return self._volumes.wrong(broken) if broken else None
 
     def means(self) -> Means:
         """What is to hand for cleaning volumes."""

@@ -3,12 +3,13 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from osc_recover import errors
 from osc_recover.checks import volume_rows
 from osc_recover.checks.audit.view import AuditView
+from osc_recover.checks.disaster import Wrong
 from osc_recover.checks.finding import Finding
 from osc_recover.checks.request import VolumeRepair
 from osc_recover.checks.volume_mending import BY_MAPPING
@@ -116,6 +117,20 @@ class VolumesOfCloud:
         )
         _check_known(view, findings, asked.volumes)
         return repair(findings, self._facts(findings, view), asked)
+
+    def wrong(self, servers: Collection[str]) -> Wrong:
+        """What is wrong with volumes, and what is known to mend these servers.
+
+        :raises errors.ApiError: when nova does not tell
+        """
+        findings, seen = self._audit.found('', 0)
+        mine = [f for f in findings if f.about in servers]
+        try:
+            known = self._facts(mine, AuditView(seen, 0))
+        except errors.DatabaseError as exc:
+            # All others are to be started nevertheless.
+            known = Mending(why_none=exc.sentence)
+        return Wrong(tuple(findings), known)
 
     def _facts(self, findings: Sequence[Finding], view: AuditView) -> Mending:
         names = dict.fromkeys(

@@ -17,6 +17,7 @@ from typing import Any
 
 from osc_recover import errors, facts, records
 from osc_recover.checks import audit
+from osc_recover.checks.disaster import Wrong
 from osc_recover.checks.request import (
     AuditFix,
     CloudRecovery,
@@ -36,7 +37,8 @@ from osc_recover.checks.request import (
 )
 from osc_recover.facts.attaching import AttachingSeen
 from osc_recover.facts.audit import Everything
-from osc_recover.facts.disaster import DisasterSeen
+from osc_recover.facts.cleaning import Means
+from osc_recover.facts.disaster import DisasterSeen, Happened
 from osc_recover.facts.drill import DrillSeen
 from osc_recover.facts.mending import Mending
 from osc_recover.facts.mounts import Fstab
@@ -79,6 +81,33 @@ class Volumes:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Disaster:
+    """What is there after a disaster; ``volumes`` where some are wrong."""
+
+    now: Snapshot
+    before: Snapshot | None = None
+    made: str = ''
+    actions: Mapping[str, tuple[Happened, ...]] = dataclasses.field(
+        default_factory=dict
+    )
+    means: Means = dataclasses.field(default_factory=Means)
+    volumes: Volumes | None = None
+
+    @property
+    def disaster(self) -> DisasterSeen:
+        return DisasterSeen(
+            self.now, self.before, self.made, self.actions, self.means
+        )
+
+    @property
+    def wrong(self) -> Wrong | None:
+        if self.volumes is None:
+            return None
+        findings = audit.findings(self.volumes.seen, 0)
+        return Wrong(tuple(findings), self.volumes.records)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Sessions:
     """What is open, and what was."""
 
@@ -112,7 +141,13 @@ PROCEDURES: Mapping[str, tuple[type, type, Procedure]] = {
             audit.findings(seen, request.min_age), seen.gaps, request
         ),
     ),
-    'cloud': (DisasterSeen, CloudRecovery, cleaning.recover),
+    'cloud': (
+        Disaster,
+        CloudRecovery,
+        lambda found, request: cleaning.recover(
+            found.disaster, request, found.wrong
+        ),
+    ),
     'domain': (
         Domains,
         DomainRepair,

@@ -16,11 +16,12 @@ def none():
     raise AssertionError('no database is asked')
 
 
-def start(cloud, world, folder, made=None, phases=None):
+def start(cloud, world, folder, made=None, phases=None, services=None):
     """It opens the journal, and carries out.
 
     :param made: the plan, for a journal that has none
     :param phases: how many of them it comes to
+    :param services: what volumes are mended by
     """
     journal = FusedJournal(folder / 'journal.sqlite')
     try:
@@ -37,6 +38,7 @@ def start(cloud, world, folder, made=None, phases=None):
             guests=Guests(cloud.compute, Settings()),
             kept=KeptInJournal(journal, run.id),
             tick=0.01,
+            services=services,
         )
         engine = Engine(
             journal, made.operations, made.guard, workers=2, control=control

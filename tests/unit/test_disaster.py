@@ -129,7 +129,8 @@ def test_one_of_other_options_is_no_row():
 
 
 def test_a_volume_that_it_lost_meanwhile_is_said():
-    now = snapshot(attachments=(), volumes=(), hosts=(OFF,))
+    server = dataclasses.replace(SERVER, image='i1')
+    now = snapshot(servers=(server,), attachments=(), volumes=(), hosts=(OFF,))
     made = recover_cloud(DisasterSeen(now, BEFORE), REQUEST)
     [row] = [v for v in made.verdicts if v.server == 's1']
     assert (row.code, row.act) == ('reboot', True)

@@ -9,15 +9,33 @@ from osc_recover.checks.finding import Finding, refuse
 from osc_recover.checks.request import CloudRecovery
 from osc_recover.facts import Domain, Server, Service
 from osc_recover.facts.disaster import DisasterSeen, Happened, Mapped
+from osc_recover.facts.mending import Mending
 from osc_recover.facts.snapshot import HostState, KeptAttachment, KeptVolume
 
 
-class View:
-    """The facts of a disaster, and what is asked for."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class Wrong:
+    """What an audit finds of volumes, and what is known to mend it."""
 
-    def __init__(self, seen: DisasterSeen, request: CloudRecovery) -> None:
+    findings: tuple[Finding, ...] = ()
+    known: Mending = dataclasses.field(default_factory=Mending)
+
+
+class View:
+    """The facts of a disaster, and what is asked for.
+
+    :param wrong: asked for where volumes of servers are not as they should be
+    """
+
+    def __init__(
+        self,
+        seen: DisasterSeen,
+        request: CloudRecovery,
+        wrong: Wrong | None = None,
+    ) -> None:
         self.seen = seen
         self.request = request
+        self.wrong = wrong or Wrong()
 
     @functools.cached_property
     def servers(self) -> tuple[Server, ...]:
@@ -90,6 +108,14 @@ class View:
             for one in before.attachments
             if one.server == server and 'nova' in one.sides
         )
+
+    def lost(self, server: Server) -> tuple[KeptAttachment, ...]:
+        """Volumes that it had in the snapshot, and has no more."""
+        if server.id in self.seen.now.unasked:
+            return ()
+        has = {one.volume for one in self.attachments(server.id)}
+        before = self.attachments_before(server.id)
+        return tuple(one for one in before if one.volume not in has)
 
     def mapped(self, server: Server) -> Mapped:
         """Its volumes, with their statuses."""

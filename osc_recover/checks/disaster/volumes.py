@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """May a server be rebooted with the volumes that it has?  Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from osc_recover.checks.disaster.view import View, refusal
 from osc_recover.checks.finding import Finding, warn
 from osc_recover.facts import Server
+
+WRONG, ROOTLESS = 'volumes-wrong', 'root-missing'
 
 
 def wrong(view: View, server: Server) -> Finding | None:
@@ -43,7 +45,7 @@ def disagreeing(server: Server, found: Iterable[tuple[str, str]]) -> Finding:
     :param found: volume and why
     """
     return refusal(
-        'volumes-wrong',
+        WRONG,
         '; '.join(f'volume {volume}: {why}' for volume, why in found)
         + '; a reboot could take it away for good',
         f'openstack recover volume check --server {server.id} names the '
@@ -51,30 +53,46 @@ def disagreeing(server: Server, found: Iterable[tuple[str, str]]) -> Finding:
     )
 
 
-def fewer(view: View, server: Server) -> Finding | None:
-    """Volumes that it had at the snapshot, and nobody says it has now.
-
-    A user may have detached them since; a root is missed by the server.
-    """
-    has = {one.volume for one in view.attachments(server.id)}
-    gone = [
-        one
-        for one in view.attachments_before(server.id)
-        if one.volume not in has
-    ]
-    if not gone or server.id in view.seen.now.unasked:
-        return None
-    names = ', '.join(one.volume for one in gone)
+def rootless(view: View, server: Server) -> Finding | None:
+    """A root that it had at the snapshot, or must have, and has no more."""
     again = f'openstack recover volume check --server {server.id}'
+    gone = view.lost(server)
     if any(one.boot_index == 0 for one in gone):
+        names = ', '.join(one.volume for one in gone)
         return refusal(
-            'root-missing',
+            ROOTLESS,
             f'it had volume {names} at the snapshot, its root among them, '
             'and has it no more',
             f'{again} names the command that brings its mapping back',
         )
+    known = view.seen.now.knows('attachments')
+    if server.image or not known or server.id in view.seen.now.unasked:
+        return None
+    if server.volumes or view.attachments(server.id):
+        return None
+    return refusal(
+        ROOTLESS,
+        'it boots from a volume, and nova has no volume of it any more',
+        f'{again} names the command that brings its mapping back',
+    )
+
+
+def fewer(
+    view: View, server: Server, mended: Collection[str] = ()
+) -> Finding | None:
+    """Volumes that it had at the snapshot, and nobody says it has now.
+
+    A user may have detached them since.
+
+    :param mended: volumes that it gets back
+    """
+    gone = [one for one in view.lost(server) if one.volume not in mended]
+    if not gone:
+        return None
     return warn(
-        f'it had volume {names} at the snapshot, and has it no more',
-        f'where that is wrong: {again}, and openstack recover volume attach '
-        f'--snapshot {view.request.snapshot} --server {server.id}',
+        f'it had volume {", ".join(one.volume for one in gone)} at the '
+        'snapshot, and has it no more',
+        f'where that is wrong: openstack recover volume check --server '
+        f'{server.id}, and openstack recover volume attach --snapshot '
+        f'{view.request.snapshot} --server {server.id}',
     )
