@@ -19,6 +19,7 @@ OPERATIONS: Dict[str, str] = {
     'probe': 'hello:probe',
     'accounts.change': 'accounts.operations:change',
     'accounts.show': 'accounts.operations:show',
+    'ceph.look': 'ceph.look:look',
     'connector.show': 'connector:show',
     'containers.show': 'containers:show',
     'containers.start': 'containers:start',

@@ -9,6 +9,7 @@ to be trusted.
 import dataclasses
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
+from osc_recover.checks import ceph
 from osc_recover.checks.audit.view import AuditView
 from osc_recover.checks.finding import Finding
 from osc_recover.facts.audit import Gap, ListedVolume
@@ -89,6 +90,22 @@ def rows(
             for gap in gaps
         ),
     ]
+
+
+def hinted(row: Row, hints: Sequence[ceph.Hint]) -> Row:
+    """A row with what Ceph keeps its servers from the volume by."""
+    if not hints:
+        return row
+    good = row.state in GOOD
+    reasons = ('' if good else row.reason, *(hint.text for hint in hints))
+    ways = ('' if good else row.way_out, *(hint.way_out for hint in hints))
+    return dataclasses.replace(
+        row,
+        state=STALE if good else row.state,
+        code=row.code or hints[0].code,
+        reason='; '.join(filter(None, reasons)),
+        way_out='; '.join(dict.fromkeys(filter(None, ways))),
+    )
 
 
 def _is_nameless(finding: Finding, servers: Collection[str] | None) -> bool:

@@ -17,9 +17,10 @@ class CheckVolumes(base.Lister):
     stale-target (its storage does not serve it), dangling-nova (nova has an
     attachment that cinder has not), dangling-cinder (the other way round),
     dropped-mapping (a reboot has taken it off its server), wedged, busy,
-    unused, or unknown.  Without names, what is intact is counted and not
-    listed.  Exits 0 when all is intact or unused; changes nothing, and is
-    safe on any day.
+    unused, or unknown.  Of volumes in Ceph their hosts are asked for stale
+    locks and blocklisted clients.  Without names, what is intact is counted
+    and not listed.  Exits 0 when all is intact or unused; changes nothing,
+    and is safe on any day.
 
     Example::
 
@@ -78,6 +79,8 @@ class CheckVolumes(base.Lister):
                 'dropped, as recover: database in clouds.yaml does not say '
                 'where its databases are'
             )
+        for note in checked.notes:
+            self.say(f'note: {note}')
         if parsed_args.volume or parsed_args.all:
             return [base.values(row) for row in checked.rows]
         self.say(f'{len(checked.rows) - len(wrong)} are intact or unused')

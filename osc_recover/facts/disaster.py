@@ -4,6 +4,7 @@
 import dataclasses
 from collections.abc import Iterator, Mapping
 
+from osc_recover.facts.ceph import CephSeen
 from osc_recover.facts.cleaning import Means
 from osc_recover.facts.snapshot import KeptAttachment, Snapshot
 
@@ -25,7 +26,7 @@ class DisasterSeen:
     ``made`` is when the snapshot was taken, in words.  ``actions``: server ->
     what was asked for of it, newest first; only of servers that may be
     started, and of those without an entry nova did not tell.  ``means`` are
-    for cleaning.
+    for cleaning.  ``ceph`` is what was told of the images of these.
     """
 
     now: Snapshot
@@ -35,6 +36,7 @@ class DisasterSeen:
         default_factory=dict
     )
     means: Means = dataclasses.field(default_factory=Means)
+    ceph: CephSeen = dataclasses.field(default_factory=CephSeen)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -150,7 +150,7 @@ def notes(view: View, verdicts: Sequence[Verdict]) -> Iterator[str]:
     else:
         yield f'compared with snapshot {view.request.snapshot} of {seen.made}'
     yield from _gone(view)
-    for gap in seen.now.gaps:
+    for gap in (*seen.now.gaps, *seen.ceph.gaps):
         yield f'{gap.what}: {gap.problem}'
     if why := seen.now.left_out.get('attachment ids'):
         yield (

@@ -11,10 +11,12 @@ from osc_recover.checks.disaster import Wrong
 from osc_recover.checks.request import CloudRecovery
 from osc_recover.facts.cleaning import Means
 from osc_recover.facts.disaster import DisasterSeen
+from osc_recover.facts.sessions import volume_hosts
 from osc_recover.facts.snapshot import Manifest, Snapshot
 from osc_recover.gateways.cloud import Cloud
 from osc_recover.gateways.compute import Compute
 from osc_recover.gateways.database import Databases
+from osc_recover.observe import ceph
 from osc_recover.observe import disaster as observe
 from osc_recover.plan import Plan
 from osc_recover.procedures import cleaning
@@ -76,11 +78,18 @@ class Disaster:
         if request.hosts:
             hosts = [s.host for s in compute.services()]
             check_hosts(request.hosts, hosts)
-        before, made = self.before(request.snapshot)
+        found = self._seen(request)
+        wrong = self._wrong(found, request)
+        if request.agent:
+            first = cleaning.recover(found, request, wrong)
+            found = self._with_ceph(found, first)
+        return cleaning.recover(found, request, wrong)
 
+    def _seen(self, request: CloudRecovery) -> DisasterSeen:
+        before, made = self.before(request.snapshot)
         means = self.means()
         # What is to be attached anew is asked for server by server.
-        each = request.mode != 'reconcile'
+        each = request.mode == cleaning.CLEAN
 
         def reads(seen: DisasterSeen) -> None:
             cleaning.reads(dataclasses.replace(seen, means=means), request)
@@ -93,8 +102,19 @@ class Disaster:
             workers=self._settings.workers,
             reads=reads,
         )
-        found = dataclasses.replace(seen, means=means)
-        return cleaning.recover(found, request, self._wrong(found, request))
+        return dataclasses.replace(seen, means=means)
+
+    def _with_ceph(self, seen: DisasterSeen, made: Plan) -> DisasterSeen:
+        """The same, with what hosts tell of the images of what is started."""
+        going = {verdict.server for verdict in made.verdicts if verdict.act}
+        now = seen.now
+        told = ceph.seen(
+            self._settings.ssh,
+            [server for server in now.servers if server.id in going],
+            now.attachments,
+            volume_hosts(now.storage),
+        )
+        return dataclasses.replace(seen, ceph=told)
 
     def _wrong(
         self, seen: DisasterSeen, request: CloudRecovery

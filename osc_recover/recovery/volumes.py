@@ -9,15 +9,21 @@ from typing import Any
 from osc_recover import errors
 from osc_recover.checks import volume_rows
 from osc_recover.checks.audit.view import AuditView
+from osc_recover.checks.ceph import hints
 from osc_recover.checks.disaster import Wrong
 from osc_recover.checks.finding import Finding
 from osc_recover.checks.request import VolumeRepair
 from osc_recover.checks.volume_mending import BY_MAPPING
-from osc_recover.facts.audit import Everything
+from osc_recover.facts.audit import Everything, Gap
+from osc_recover.facts.ceph import CephSeen
 from osc_recover.facts.mending import Mending
+from osc_recover.facts.sessions import volume_hosts
+from osc_recover.facts.snapshot import KeptAttachment
+from osc_recover.gateways import inventory, kept_lists
 from osc_recover.gateways.cloud import Cloud
 from osc_recover.gateways.database import Databases
 from osc_recover.gateways.hosts import Hosts
+from osc_recover.observe import ceph
 from osc_recover.observe.by_hand import Asking
 from osc_recover.observe.mending import mending
 from osc_recover.plan import Plan
@@ -38,10 +44,14 @@ class Chosen:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Checked:
-    """A row for each volume, and whether the databases were asked."""
+    """A row for each volume, and whether the databases were asked.
+
+    ``notes`` are what else could not be seen.
+    """
 
     rows: tuple[volume_rows.Row, ...]
     databases: bool
+    notes: tuple[str, ...] = ()
 
     @property
     def wrong(self) -> tuple[volume_rows.Row, ...]:
@@ -80,7 +90,35 @@ class VolumesOfCloud:
         rows = volume_rows.rows(
             view, findings, _names(view, meant, servers), gaps, servers
         )
-        return Checked(tuple(rows), self._databases.configured)
+        told, attachments = self._ceph(view, rows)
+        images = ceph.images(attachments)
+        return Checked(
+            tuple(
+                volume_rows.hinted(
+                    row, [*hints(told, images.get(row.volume, ()))]
+                )
+                for row in rows
+            ),
+            self._databases.configured,
+            tuple(f'{gap.what}: {gap.problem}' for gap in told.gaps),
+        )
+
+    def _ceph(
+        self, view: AuditView, rows: Sequence[volume_rows.Row]
+    ) -> tuple[CephSeen, Sequence[KeptAttachment]]:
+        """What hosts tell of images, where it is said how they are reached."""
+        ssh = self._settings.ssh
+        if ssh == SshSettings() or not view.told('attachments'):
+            return CephSeen(), ()
+        mine = {row.volume for row in rows}
+        try:
+            every = kept_lists.attachments(self._cloud.volume)
+            stores = volume_hosts(inventory.storage(self._cloud.volume))
+        except errors.CALL as exc:
+            return CephSeen(gaps=(Gap('Ceph', exc.sentence, exc.way_out),)), ()
+        found = [one for one in every if one.volume in mine]
+        told = ceph.seen(ssh, view.servers.values(), found, stores)
+        return told, found
 
     def request(
         self, volumes: Sequence[str], servers: Sequence[str], **options: Any

@@ -51,8 +51,14 @@ def verdict(
             return _left(view, server, _with_stops(finding, repair))
     warned = volumes.fewer(view, server, repair.volumes)
     shown = proof.off(view, server)
-    texts = [shown.text if shown else '', _mended(repair)]
-    texts += [warned.text] if warned else []
+    hints = volumes.kept_from(view, server)
+    texts = [
+        shown.text if shown else '',
+        _mended(repair),
+        warned.text if warned else '',
+        *(hint.text for hint in hints),
+    ]
+    ways = [warned.way_out if warned else '', *(h.way_out for h in hints)]
     return Verdict(
         server.id,
         server.name,
@@ -61,7 +67,7 @@ def verdict(
         True,
         server.host,
         reason='; '.join(text for text in texts if text),
-        way_out=warned.way_out if warned else '',
+        way_out='; '.join(way for way in ways if way),
     )
 
 

@@ -91,8 +91,7 @@ class View:
 
     def attachments(self, server: str) -> tuple[KeptAttachment, ...]:
         """Its volumes now, in their order."""
-        found = self.seen.now.attachments
-        return tuple(one for one in found if one.server == server)
+        return self._attached.get(server, ())
 
     def held(self, volume: str) -> tuple[KeptAttachment, ...]:
         """All attachments of a volume in cinder, of whatever server."""
@@ -151,6 +150,13 @@ class View:
             if 'cinder' in one.sides:
                 found.setdefault(one.volume, []).append(one)
         return {volume: tuple(some) for volume, some in found.items()}
+
+    @functools.cached_property
+    def _attached(self) -> Mapping[str, tuple[KeptAttachment, ...]]:
+        found: dict[str, list[KeptAttachment]] = {}
+        for one in self.seen.now.attachments:
+            found.setdefault(one.server, []).append(one)
+        return {server: tuple(some) for server, some in found.items()}
 
     @functools.cached_property
     def _statuses(self) -> Mapping[str, str]:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """May a server be rebooted with the volumes that it has?  Pure."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
+from osc_recover.checks import ceph
 from osc_recover.checks.disaster.view import View, refusal
 from osc_recover.checks.finding import Finding, warn
 from osc_recover.facts import Server
@@ -96,3 +97,13 @@ def fewer(
         f'{server.id}, and openstack recover volume attach --snapshot '
         f'{view.request.snapshot} --server {server.id}',
     )
+
+
+def kept_from(view: View, server: Server) -> Sequence[ceph.Hint]:
+    """What may keep its guest from its volumes in Ceph; it is only said."""
+    names = [
+        one.target.name
+        for one in view.attachments(server.id)
+        if one.target.driver == 'rbd'
+    ]
+    return [*ceph.hints(view.seen.ceph, names)]
