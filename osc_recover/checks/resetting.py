@@ -44,8 +44,7 @@ class ResetView:
 
     def mapping(self, one: KeptAttachment) -> KeptMapping | None:
         """nova's row of it, where nova's database was asked."""
-        found = self.view.seen.now.mappings
-        return next((m for m in found if m.id == one.mapping), None)
+        return self.view.mapping(one.mapping)
 
     def way(self, one: KeptAttachment) -> str:
         """How an attachment is ended, or ''."""

@@ -144,9 +144,7 @@ def _no_way(mine: list[Data]) -> Finding | None:
 
 def mapping(view: View, one: Data) -> KeptMapping | None:
     """nova's row of it, where nova's database was asked."""
-    given = one.given
-    found = view.seen.now.mappings
-    return next((m for m in found if given and m.id == given.mapping), None)
+    return view.mapping(one.given.mapping) if one.given else None
 
 
 def _no_mapping(view: View, mine: list[Data]) -> Finding | None:

@@ -10,7 +10,12 @@ from osc_recover.checks.request import CloudRecovery
 from osc_recover.facts import Domain, Server, Service
 from osc_recover.facts.disaster import DisasterSeen, Happened, Mapped
 from osc_recover.facts.mending import Mending
-from osc_recover.facts.snapshot import HostState, KeptAttachment, KeptVolume
+from osc_recover.facts.snapshot import (
+    HostState,
+    KeptAttachment,
+    KeptMapping,
+    KeptVolume,
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -143,13 +148,13 @@ class View:
         """Those that cinder has, by their IDs."""
         return {v.id: v for v in self.seen.now.volumes}
 
+    def mapping(self, name: str) -> KeptMapping | None:
+        """nova's row of a mapping, where its database was asked."""
+        return self._mappings.get(name)
+
     @functools.cached_property
-    def _held(self) -> Mapping[str, tuple[KeptAttachment, ...]]:
-        found: dict[str, list[KeptAttachment]] = {}
-        for one in self.seen.now.attachments:
-            if 'cinder' in one.sides:
-                found.setdefault(one.volume, []).append(one)
-        return {volume: tuple(some) for volume, some in found.items()}
+    def _mappings(self) -> Mapping[str, KeptMapping]:
+        return {row.id: row for row in self.seen.now.mappings}
 
     @functools.cached_property
     def _attached(self) -> Mapping[str, tuple[KeptAttachment, ...]]:
@@ -157,6 +162,14 @@ class View:
         for one in self.seen.now.attachments:
             found.setdefault(one.server, []).append(one)
         return {server: tuple(some) for server, some in found.items()}
+
+    @functools.cached_property
+    def _held(self) -> Mapping[str, tuple[KeptAttachment, ...]]:
+        found: dict[str, list[KeptAttachment]] = {}
+        for one in self.seen.now.attachments:
+            if 'cinder' in one.sides:
+                found.setdefault(one.volume, []).append(one)
+        return {volume: tuple(some) for volume, some in found.items()}
 
     @functools.cached_property
     def _statuses(self) -> Mapping[str, str]:
