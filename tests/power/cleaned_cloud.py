@@ -7,6 +7,8 @@ recomputes a volume from its attachments, as both do.
 
 from collections import Counter
 
+from osc_recover.facts.snapshot import KeptMapping
+from osc_recover.gateways.database import Cell
 from tests.power.powerless_cloud import STOPPED, Powerless
 from tests.unit.crooked_cloud import DB, WEB, attachment, uuid, volume
 from tests.unit.service_double import Answer
@@ -21,6 +23,8 @@ class Cleaned(Powerless):
     :ivar mappings: server -> volume -> what nova has of it
     :ivar given: server and volume -> how often nova was asked to attach it
     """
+
+    drops = True  # its reboots drop mappings, as from nova 28
 
     def __init__(self):
         super().__init__()
@@ -120,7 +124,7 @@ class Cleaned(Powerless):
     def _asked(self, name, action):
         """A reboot drops what cinder has not (_delete_dangling_bdms)."""
         with self._lock:
-            if action == 'reboot':
+            if action == 'reboot' and self.drops:
                 self.mappings[name] = {
                     of: one
                     for of, one in self.mappings[name].items()
@@ -146,3 +150,65 @@ class Cleaned(Powerless):
             name: [(of, one['device'], one['tag']) for of, one in mine.items()]
             for name, mine in self.mappings.items()
         }
+
+
+class Databases:
+    """The databases of such a cloud, as those who clean volumes use them.
+
+    :param power: is asked before and after each COMMIT
+    """
+
+    def __init__(self, world, power):
+        self._world, self._power = world, power
+        self.cinder = self
+
+    def cells(self):
+        """The one cell, whose database this is, too."""
+        return (Cell('c1', 'cell1', self),)
+
+    def read(self, sql, args):
+        assert 'block_device_mapping' in sql
+        return [one for one in self._mapped() if one[-1] == args['mapping']]
+
+    def transact(self, body):
+        self._power()
+        body(self)
+        self._power()
+
+    def rows(self, sql, args):
+        if 'FROM instances' in sql:
+            return [{'task_state': None}]
+        if 'FROM volumes' in sql:
+            status = self._world.volumes[args['volume']]['status']
+            return [{'status': status, 'attach_status': 'attached'}]
+        assert 'FROM volume_attachment' in sql
+        return []
+
+    def change(self, sql, args):
+        """The world works out the rest of what cinder keeps by itself."""
+        world = self._world
+        if 'UPDATE volume_attachment' in sql:
+            world._ended(args['attachment'])
+        elif 'UPDATE block_device_mapping' in sql:
+            [(server, volume, _)] = self.read(sql, args)
+            assert (server, volume) == (args['server'], args['volume'])
+            del world.mappings[server][volume]
+            world._tell(server)
+        return 1
+
+    def _mapped(self):
+        return [
+            (server, volume, one['bdm_uuid'])
+            for server, mine in self._world.mappings.items()
+            for volume, one in mine.items()
+        ]
+
+    def kept(self):
+        """The mappings, as a snapshot has them."""
+        return tuple(
+            KeptMapping(
+                uuid, server, 'cell1', volume,
+                self._world.mappings[server][volume]['attachment_id'],
+            )
+            for server, volume, uuid in self._mapped()
+        )  # fmt: skip

@@ -16,12 +16,21 @@ def none():
     raise AssertionError('no database is asked')
 
 
-def start(cloud, world, folder, made=None, phases=None, services=None):
+def start(
+    cloud,
+    world,
+    folder,
+    made=None,
+    phases=None,
+    services=None,
+    databases=none,
+):
     """It opens the journal, and carries out.
 
     :param made: the plan, for a journal that has none
     :param phases: how many of them it comes to
     :param services: what volumes are mended by
+    :param databases: makes those of the cloud
     """
     journal = FusedJournal(folder / 'journal.sqlite')
     try:
@@ -33,7 +42,7 @@ def start(cloud, world, folder, made=None, phases=None, services=None):
             world,
             run,
             control,
-            none,
+            databases,
             grace=0,
             guests=Guests(cloud.compute, Settings()),
             kept=KeptInJournal(journal, run.id),

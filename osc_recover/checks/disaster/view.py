@@ -3,7 +3,8 @@
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Iterable, Mapping
 
 from osc_recover.checks.finding import Finding, refuse
 from osc_recover.checks.request import CloudRecovery
@@ -16,6 +17,8 @@ from osc_recover.facts.snapshot import (
     KeptMapping,
     KeptVolume,
 )
+
+_Grouped = Mapping[str, tuple[KeptAttachment, ...]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -104,14 +107,7 @@ class View:
 
     def attachments_before(self, server: str) -> tuple[KeptAttachment, ...]:
         """Its volumes in the snapshot, as far as it knows them."""
-        before = self.seen.before
-        if before is None or not before.knows('attachments'):
-            return ()
-        return tuple(
-            one
-            for one in before.attachments
-            if one.server == server and 'nova' in one.sides
-        )
+        return self._attached_before.get(server, ())
 
     def lost(self, server: Server) -> tuple[KeptAttachment, ...]:
         """Volumes that it had in the snapshot, and has no more."""
@@ -157,23 +153,37 @@ class View:
         return {row.id: row for row in self.seen.now.mappings}
 
     @functools.cached_property
-    def _attached(self) -> Mapping[str, tuple[KeptAttachment, ...]]:
-        found: dict[str, list[KeptAttachment]] = {}
-        for one in self.seen.now.attachments:
-            found.setdefault(one.server, []).append(one)
-        return {server: tuple(some) for server, some in found.items()}
+    def _attached(self) -> _Grouped:
+        return _grouped(self.seen.now.attachments, _server)
 
     @functools.cached_property
-    def _held(self) -> Mapping[str, tuple[KeptAttachment, ...]]:
-        found: dict[str, list[KeptAttachment]] = {}
-        for one in self.seen.now.attachments:
-            if 'cinder' in one.sides:
-                found.setdefault(one.volume, []).append(one)
-        return {volume: tuple(some) for volume, some in found.items()}
+    def _attached_before(self) -> _Grouped:
+        before = self.seen.before
+        if before is None or not before.knows('attachments'):
+            return {}
+        told = (one for one in before.attachments if 'nova' in one.sides)
+        return _grouped(told, _server)
+
+    @functools.cached_property
+    def _held(self) -> _Grouped:
+        told = (a for a in self.seen.now.attachments if 'cinder' in a.sides)
+        return _grouped(told, _volume)
 
     @functools.cached_property
     def _statuses(self) -> Mapping[str, str]:
         return {v.id: v.status for v in self.seen.now.volumes}
+
+
+_server, _volume = operator.attrgetter('server'), operator.attrgetter('volume')
+
+
+def _grouped(
+    told: Iterable[KeptAttachment], key: Callable[[KeptAttachment], str]
+) -> _Grouped:
+    found: dict[str, list[KeptAttachment]] = {}
+    for one in told:
+        found.setdefault(key(one), []).append(one)
+    return {name: tuple(some) for name, some in found.items()}
 
 
 def refusal(code: str, what: str, way_out: str, evidence: str = '') -> Finding:

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The power goes while volumes are reset, at every write of any kind.
+
+Whatever the moment, a resume ends with each attachment that was meant ended
+once, and all others where they were.
+"""
+
+import dataclasses
+
+import pytest
+
+from osc_recover import operations
+from osc_recover.checks.request import VolumeReset
+from osc_recover.effects import Control
+from osc_recover.engine import Engine
+from osc_recover.facts.cleaning import Means
+from osc_recover.observe.resetting import seen
+from osc_recover.procedures.resetting import reset
+from tests.power.cleaned_cloud import SHARED, Cleaned
+from tests.power.disaster_tool import none
+from tests.power.powerless_cloud import DB, STOPPED
+from tests.power.world import Fuse, FusedJournal, PowerLoss
+from tests.unit import crooked_cloud
+from tests.unit.crooked_cloud import uuid, volume
+
+LOOSE, ORPHANED, GONE = uuid(330), uuid(331), uuid(9)
+REQUEST = VolumeReset((SHARED, LOOSE, ORPHANED), (STOPPED, GONE), workers=2)
+ENDED = {uuid(511), uuid(530)}
+
+
+class Stalled(Cleaned):
+    """A volume that nothing holds, and one of a server that was deleted."""
+
+    def __init__(self):
+        super().__init__()
+        self.volumes[LOOSE] = volume(LOOSE, 'loose', 'attaching')
+        self.volumes[ORPHANED] = volume(ORPHANED, 'orphaned', 'in-use')
+        self.attachments[uuid(530)] = crooked_cloud.attachment(
+            uuid(530), ORPHANED, GONE
+        )
+        self.actions[GONE] = self.actions[STOPPED]
+
+
+def planned(world, cloud):
+    now = world.look(cloud)
+    facts = seen(cloud, now, None, '', REQUEST.volumes, workers=2)
+    means = Means(token=True, newest='2.96')
+    found = dataclasses.replace(facts.seen, means=means)
+    return reset(dataclasses.replace(facts, seen=found), REQUEST)
+
+
+def start(cloud, world, folder, made=None):
+    """A process of the tool: it opens the journal, and carries out."""
+    journal = FusedJournal(folder / 'journal.sqlite')
+    try:
+        runs = journal.runs()
+        run = runs[0] if runs else journal.store(made, 'key', 'practice')
+        control = Control()
+        made = operations.of_reset(
+            cloud, world, control, none, grace=0, tick=0.01
+        )
+        engine = Engine(
+            journal, made.operations, made.guard, workers=2, control=control
+        )
+        return engine.carry_out(run.id, run.plan)
+    finally:
+        journal.close()
+
+
+def check(world, about=''):
+    assert world.ended == dict.fromkeys(ENDED, 1), about
+    shared = [
+        one['instance']
+        for one in world.attachments.values()
+        if one['volume_id'] == SHARED
+    ]
+    assert shared == [DB], about
+    status = {name: one['status'] for name, one in world.volumes.items()}
+    assert status[LOOSE] == status[ORPHANED] == 'available', about
+    assert status[SHARED] == 'in-use', about
+    assert not any(world.starts.values()), about
+
+
+def test_what_is_meant_is_ended_wherever_the_power_goes(folder, fuse):
+    world = Stalled()
+    with crooked_cloud.cloud(world) as (_, cloud):
+        made = planned(world, cloud)
+        assert {v.code for v in made.verdicts} == {'reset'}
+        whole = fuse(Fuse())
+        assert start(cloud, world, folder(), made)
+        check(world)
+    for cut in range(1, whole.count + 1):
+        world, where = Stalled(), folder()
+        with crooked_cloud.cloud(world) as (_, cloud):
+            fuse(Fuse(cut))
+            with pytest.raises(PowerLoss):
+                start(cloud, world, where, made)
+            fuse(Fuse())
+            assert start(cloud, world, where, made), cut
+            check(world, cut)
+
+
+def test_a_guest_that_came_up_meanwhile_keeps_its_volume(folder, fuse):
+    world = Stalled()
+    with crooked_cloud.cloud(world) as (_, cloud):
+        made = planned(world, cloud)
+        world.guests[STOPPED] = True
+        assert not start(cloud, world, folder(), made)
+    assert world.ended == {uuid(530): 1}
+    assert world.mappings[STOPPED][SHARED]['attachment_id'] == uuid(511)
