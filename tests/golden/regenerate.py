@@ -37,8 +37,7 @@ from osc_recover.checks.request import (
 )
 from osc_recover.facts.attaching import AttachingSeen
 from osc_recover.facts.audit import Everything
-from osc_recover.facts.cleaning import Means
-from osc_recover.facts.disaster import DisasterSeen, Happened
+from osc_recover.facts.disaster import DisasterSeen
 from osc_recover.facts.drill import DrillSeen
 from osc_recover.facts.mending import Mending
 from osc_recover.facts.mounts import Fstab
@@ -81,23 +80,10 @@ class Volumes:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Disaster:
+class Disaster(DisasterSeen):
     """What is there after a disaster; ``volumes`` where some are wrong."""
 
-    now: Snapshot
-    before: Snapshot | None = None
-    made: str = ''
-    actions: Mapping[str, tuple[Happened, ...]] = dataclasses.field(
-        default_factory=dict
-    )
-    means: Means = dataclasses.field(default_factory=Means)
     volumes: Volumes | None = None
-
-    @property
-    def disaster(self) -> DisasterSeen:
-        return DisasterSeen(
-            self.now, self.before, self.made, self.actions, self.means
-        )
 
     @property
     def wrong(self) -> Wrong | None:
@@ -144,9 +130,7 @@ PROCEDURES: Mapping[str, tuple[type, type, Procedure]] = {
     'cloud': (
         Disaster,
         CloudRecovery,
-        lambda found, request: cleaning.recover(
-            found.disaster, request, found.wrong
-        ),
+        lambda found, request: cleaning.recover(found, request, found.wrong),
     ),
     'domain': (
         Domains,

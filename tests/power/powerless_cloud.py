@@ -55,7 +55,11 @@ class Powerless(Crooked):
         self.guests = dict.fromkeys(self.servers, True)
         self.boots = {'cmp1': 'b1', 'cmp2': 'b2'}
         self.actions = {
-            name: [_action('create', f'req-{name}')] for name in self.servers
+            name: [
+                _action('reboot', f'old-{name}'),
+                _action('create', f'req-{name}'),
+            ]
+            for name in self.servers
         }
         self._off(STOPPED, 'u1', GONE_AT)
 
