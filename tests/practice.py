@@ -24,6 +24,14 @@ from tests.cloud import keys, lab, ports
 
 CLOUD = 'practice'
 DEADLINE = 180
+# recover: service_auth of the practice cloud.
+SERVICE = {
+    'username': 'service',
+    'password': keys.PASSWORD,
+    'user_domain_id': 'default',
+    'project_name': 'service',
+    'project_domain_id': 'default',
+}
 
 
 @dataclasses.dataclass(frozen=True)

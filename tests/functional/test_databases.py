@@ -249,10 +249,7 @@ def test_cinder_ends_an_attachment_that_nova_uses_for_a_service(
     [found] = alone.of_volume(server, volume)
     with pytest.raises(errors.StillUsed, match='service_auth'):
         alone.delete(found.id)
-    asks = {'username': 'service', 'password': keys.PASSWORD,
-            'user_domain_id': 'default', 'project_name': 'service',
-            'project_domain_id': 'default'}  # fmt: skip
-    attachments_of(tmp_path, service_auth=asks).delete(found.id)
+    attachments_of(tmp_path, service_auth=lib.SERVICE).delete(found.id)
     assert not alone.of_volume(server, volume)
 
 
