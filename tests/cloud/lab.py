@@ -39,9 +39,15 @@ def kill(service: str) -> None:
     processes.kill(service)
 
 
+def stop(service: str) -> None:
+    """Have a service end, as an operator does."""
+    processes.stop([service])
+
+
 def start(service: str) -> None:
     """Start a service that was ended, and wait until it is of use."""
-    next(s for s in services.workers() if s.name == service).start()
+    every = (*services.apis(), *services.workers())
+    next(s for s in every if s.name == service).start()
 
 
 def fence_agent() -> pathlib.Path:
