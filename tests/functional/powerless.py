@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from tests.cloud import hosts, lab
 from tests.unit import sshd
@@ -27,16 +27,20 @@ VIRSH = str(pathlib.Path(__file__).with_name('guests_virsh.py'))
 class Host:
     """One of them; what it tells are files in ``folder``."""
 
-    def __init__(self, name: str, folder: pathlib.Path) -> None:
+    def __init__(
+        self, name: str, folder: pathlib.Path, programs: Mapping[str, str]
+    ) -> None:
         self.name, self.folder = name, folder
         (folder / 'bin').mkdir(parents=True)
-        script = folder / 'bin' / 'virsh'
         words = [sys.executable, '-I', '-S', VIRSH]
-        script.write_text(
-            f'#!/bin/sh\nexec {shlex.join(words)} '
-            f'{shlex.quote(str(hosts.guests_file(name)))} "$@"\n'
+        virsh = (
+            f'exec {shlex.join(words)} '
+            f'{shlex.quote(str(hosts.guests_file(name)))} "$@"'
         )
-        script.chmod(0o755)
+        for program, text in {'virsh': virsh, **programs}.items():
+            script = folder / 'bin' / program
+            script.write_text(f'#!/bin/sh\n{text}\n')
+            script.chmod(0o755)
         self.boot(time.time() - 86400)
         self.program = folder / 'sshd'
         self.program.write_text(
@@ -87,12 +91,19 @@ class Machines:
 
 
 @contextlib.contextmanager
-def machines(folder: pathlib.Path, names: Sequence[str]) -> Iterator[Machines]:
-    """Hosts of these names; one key opens all."""
+def machines(
+    folder: pathlib.Path,
+    names: Sequence[str],
+    programs: Mapping[str, str] | None = None,
+) -> Iterator[Machines]:
+    """Hosts of these names; one key opens all.
+
+    :param programs: what they have besides: name -> a shell's script
+    """
     found: dict[str, tuple[Host, sshd.Sshd]] = {}
     with contextlib.ExitStack() as stack:
         for name in names:
-            host = Host(name, folder / name)
+            host = Host(name, folder / name, programs or {})
             where = folder / name / 'ssh'
             running = sshd.running(where, program=str(host.program))
             found[name] = host, stack.enter_context(running)
