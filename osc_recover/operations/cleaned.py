@@ -10,9 +10,18 @@ from osc_recover.facts.disaster import Mapped
 from osc_recover.gateways.cloud import Cloud
 from osc_recover.gateways.volume import Volumes
 from osc_recover.gateways.volume_actions import VolumeActions
+from osc_recover.operations.disaster_hosts import (
+    is_compute_up,
+    is_storage_up,
+)
 from osc_recover.operations.disaster_volumes import mapped
 from osc_recover.plan import Step
 
+_CHECK = 'openstack recover volume check --server {} tells more'
+_ANEW = (
+    'resume, once what is down is up; where the volumes of the server have '
+    'changed, openstack recover cloud --mode clean plans anew'
+)
 _TICK = 0.5  # seconds
 _LISTED = 60.0  # seconds that cinder may take to list what was cleaned
 
@@ -31,7 +40,7 @@ def uncleaned(cloud: Cloud, step: Step) -> errors.StepFailed | None:
         for one in now.attachments
         if one.volume != root and 'cinder' in one.sides
     ]
-    return _not_rebooted(step, wrong) if wrong else None
+    return _left(wrong, f'{_CHECK.format(step.target)}; then resume')
 
 
 def _of_root(now: Mapped, root: str) -> list[str]:
@@ -45,12 +54,13 @@ def _of_root(now: Mapped, root: str) -> list[str]:
     return wrong
 
 
-def _not_rebooted(step: Step, wrong: Sequence[str]) -> errors.StepFailed:
+def _left(wrong: Sequence[str], way_out: str) -> errors.StepFailed | None:
+    if not wrong:
+        return None
     return errors.StepFailed(
         f'{"; ".join(wrong)}; it is left as it is, as a reboot could take '
         'that away for good',
-        f'openstack recover volume check --server {step.target} tells more; '
-        'then resume',
+        way_out,
     )
 
 
@@ -67,8 +77,23 @@ class Related(Looking):
     def follow(self, step: Step, control: Control) -> Result:
         """One look.
 
-        :raises errors.StepFailed: when they are not
+        :raises errors.StepFailed: when they are not, or what is to give it
+            its volumes again is down
         """
+        wrong = [*self._down(step), *self._changed(step)]
+        if failed := _left(wrong, _ANEW):
+            raise failed
+        return Result('its volumes are related as in the plan')
+
+    def _down(self, step: Step) -> Iterator[str]:
+        """Without these it would be left without its volumes."""
+        if not is_compute_up(self._cloud, step.args['host']):
+            yield f'nova-compute on {step.args["host"]} is down'
+        for backend, cluster in step.args['backends'].items():
+            if not is_storage_up(self._cloud, backend, cluster):
+                yield f'cinder-volume on {backend} is down'
+
+    def _changed(self, step: Step) -> list[str]:
         now = mapped(self._cloud, step.target)
         wrong = _of_root(now, step.args['root'])
         for side in ('nova', 'cinder'):
@@ -83,9 +108,7 @@ class Related(Looking):
                 + ('no more' if (volume, one) in was else 'now')
                 for volume, one in sorted(has ^ was)
             ]
-        if wrong:
-            raise _not_rebooted(step, wrong)
-        return Result('its volumes are related as in the plan')
+        return wrong
 
 
 class Listed(Looking):

@@ -24,7 +24,10 @@ from osc_recover.operations.rows import asked, told
 from osc_recover.operations.standing import Standing
 from osc_recover.plan import Step
 
-_AGAIN = 'openstack recover volume check tells how it is now; then plan again'
+_AGAIN = (
+    'openstack recover volume check tells how it is now; then resume, or plan '
+    'again'
+)
 
 
 def verbs(

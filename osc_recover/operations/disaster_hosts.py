@@ -21,26 +21,38 @@ _MOST = 5  # rules and targets that are named, of many
 
 def verbs(cloud: Cloud, hosts: Hosts) -> Mapping[str, Operation]:
     """Those of hosts and backends, by their verbs."""
-    compute = Compute(cloud.compute)
-
-    def is_compute_up(step: Step) -> bool:
-        service = compute.compute_service(step.target)
-        return service is not None and service.up
-
-    def is_storage_up(step: Step) -> bool:
-        names = (step.target, step.args['cluster'] or step.target)
-        return any(
-            one.up
-            for one in inventory.storage(cloud.volume)
-            if one.binary == 'cinder-volume'
-            and (one.host in names or one.cluster in names)
-        )
-
     return {
-        'disaster.compute-up': Up(is_compute_up, 'nova-compute'),
-        'disaster.storage-up': Up(is_storage_up, 'cinder-volume'),
+        'disaster.compute-up': Up(
+            lambda step: is_compute_up(cloud, step.target), 'nova-compute'
+        ),
+        'disaster.storage-up': Up(
+            lambda step: is_storage_up(
+                cloud, step.target, step.args['cluster']
+            ),
+            'cinder-volume',
+        ),
         'disaster.compare': Compare(hosts),
     }
+
+
+def is_compute_up(cloud: Cloud, host: str) -> bool:
+    """Whether the nova-compute of a host counts as up."""
+    service = Compute(cloud.compute).compute_service(host)
+    return service is not None and service.up
+
+
+def is_storage_up(cloud: Cloud, backend: str, cluster: str = '') -> bool:
+    """Whether a cinder-volume counts as up that serves a backend.
+
+    :param cluster: that the backend may be in, or ''
+    """
+    names = (backend, cluster or backend)
+    return any(
+        one.up
+        for one in inventory.storage(cloud.volume)
+        if one.binary == 'cinder-volume'
+        and (one.host in names or one.cluster in names)
+    )
 
 
 class Up(Looking):

@@ -136,15 +136,30 @@ class _Case:
             side: [[a.volume, a.id] for a in mine if side in a.sides]
             for side in ('nova', 'cinder')
         }
-        args = {**sides, 'root': self._root}
+        clusters = {
+            one.host: one.cluster for one in self._view.seen.now.storage
+        }
+        args = {
+            **sides,
+            'root': self._root,
+            'host': self.server.host,
+            'backends': {
+                name: clusters.get(name, '')
+                for name in hosts.backends(self._view, [self.server])
+            },
+        }
         return self._lane(self._step('relations', 'disaster.relations', args))
 
     def cleaned(self) -> Lane:
         """End what cinder has of its data volumes."""
         steps = [step for one in self.data for step in self._cleaned(one)]
-        shared = [d.volume.id for d in self.data if d.volume.multiattach]
-        mutexes = tuple(f'volume:{volume}' for volume in sorted(shared))
-        return Lane(self.server.id, tuple(steps), mutexes)
+        return self._lane(*steps, mutexes=self._shared)
+
+    @property
+    def _shared(self) -> tuple[str, ...]:
+        """What no two servers are given or relieved of at a time."""
+        found = [d.volume.id for d in self.data if d.volume.multiattach]
+        return tuple(f'volume:{volume}' for volume in sorted(found))
 
     def _cleaned(self, one: Data) -> Iterator[Step]:
         for attachment, way in one.ends:
@@ -181,6 +196,7 @@ class _Case:
                            one.volume.id)
                 for one in self.again
             ),
+            mutexes=self._shared,
         )  # fmt: skip
 
     def _given(self, one: Data) -> Mapping[str, Any]:
@@ -215,8 +231,8 @@ class _Case:
         args = {'name': self.server.name}
         return self._lane(self._step('guest', 'guest.reboot', args))
 
-    def _lane(self, *steps: Step) -> Lane:
-        return Lane(self.server.id, steps)
+    def _lane(self, *steps: Step, mutexes: tuple[str, ...] = ()) -> Lane:
+        return Lane(self.server.id, steps, mutexes)
 
     def _step(
         self, word: str, verb: str, args: Mapping[str, Any], part: str = ''

@@ -59,16 +59,21 @@ def places(view: View, going: Sequence[Server]) -> Places:
     told = {name: view.host_before(name) for name in computes}
     kept = {name: h for name, h in told.items() if h and _tells(view, name)}
     ids = {server.id for server in going}
-    mine = {volume for s in going for volume in repairs.volumes(view, s)}
-    homes = {v.host.partition('#')[0] for v in now.volumes if v.id in mine}
-    backends = sorted(home for home in homes if home)
     return Places(
         tuple(computes),
-        tuple(backends),
+        tuple(backends(view, going)),
         {s.host: s.cluster for s in now.storage if s.cluster},
         {name: _rules(host) for name, host in kept.items()},
         {name: _targets(view, host, ids) for name, host in kept.items()},
     )
+
+
+def backends(view: View, servers: Sequence[Server]) -> list[str]:
+    """Those of the volumes of servers, as host@backend."""
+    mine = {volume for s in servers for volume in repairs.volumes(view, s)}
+    found = (view.volumes[one].host for one in mine if one in view.volumes)
+    homes = {host.partition('#')[0] for host in found}
+    return sorted(home for home in homes if home)
 
 
 def _tells(view: View, name: str) -> bool:

@@ -20,7 +20,7 @@ from osc_recover.gateways.database.sources import Sources
 from osc_recover.recovery import Recovery
 from osc_recover.settings import DatabaseSettings, SshSettings
 from tests import practice as lib
-from tests.cloud import keys, lab, paths, ports
+from tests.cloud import lab, paths, ports
 from tests.unit import sshd
 from tests.unit.database import test_templates
 

@@ -18,12 +18,13 @@ DEVICES = ('/dev/vdb', '/dev/vdc', '/dev/vdd', '/dev/vde')
 
 
 class Cleaned(Powerless):
-    """WEB boots from a volume; DB and STOPPED share one.
+    """WEB boots from a volume; two others share one.
 
     :ivar mappings: server -> volume -> what nova has of it
     :ivar given: server and volume -> how often nova was asked to attach it
     """
 
+    sharers = (DB, STOPPED)
     drops = True  # its reboots drop mappings, as from nova 28
 
     def __init__(self):
@@ -37,7 +38,7 @@ class Cleaned(Powerless):
             'image': '', 'OS-EXT-SRV-ATTR:root_device_name': '/dev/vda',
         }  # fmt: skip
         self._add(WEB, ROOT, uuid(500), device='/dev/vda')
-        for number, name in enumerate((DB, STOPPED)):
+        for number, name in enumerate(self.sharers):
             self._add(name, SHARED, uuid(510 + number), tag='shared')
         self.volumes[SHARED]['multiattach'] = True
 

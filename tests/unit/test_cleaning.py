@@ -7,12 +7,20 @@ import dataclasses
 
 import pytest
 
+from osc_recover import errors
 from osc_recover.checks.cleaning import drops_by_itself, way
 from osc_recover.checks.request import CloudRecovery
+from osc_recover.effects import Control
 from osc_recover.facts.cleaning import Means
 from osc_recover.facts.disaster import DisasterSeen
 from osc_recover.facts.snapshot import KeptVolume
+from osc_recover.operations.cleaned import Dropped, Listed, Related
 from osc_recover.procedures.cleaning import recover
+from tests.power.cleaned_cloud import Cleaned
+from tests.power.powerless_cloud import DB, VOLUMES, WEB
+from tests.power.test_cleaning_cuts import lost
+from tests.unit import crooked_cloud
+from tests.unit.crooked_cloud import uuid
 from tests.unit.snapshot_facts import ATTACHMENT, HOST, SERVER, snapshot
 
 SERVER = dataclasses.replace(SERVER, image='i1')
@@ -149,3 +157,82 @@ def test_an_older_nova_needs_its_database():
     plan = planned(ATTACHED, means=old, mappings=rows)
     assert 'mapping.drop' in verbs(plan)
     assert verdict(plan).loss == 'bus and type of volume v1: scsi, disk'
+
+
+# What is seen right before
+
+
+class Down(Cleaned):
+    """A cloud in which a service is down after all."""
+
+    which = ''
+
+    def answer(self, request):
+        told = super().answer(request)
+        if request.path == self.which:
+            for one in told.body['services']:
+                one['state'] = 'down'
+        return told
+
+
+@pytest.mark.parametrize(
+    ('path', 'said'),
+    [
+        ('/compute/v2.1/os-services', 'nova-compute on cmp1 is down'),
+        ('/volume/v3/os-services', 'cinder-volume on ctl@lab is down'),
+    ],
+)
+def test_nothing_is_cleaned_of_what_could_not_be_given_back(path, said):
+    world = Down()
+    with crooked_cloud.cloud(world) as (_, cloud):
+        step = lost(cloud, world).step(f'relations:{DB}')
+        look = Related(cloud)
+        assert look.follow(step, Control()).note
+        world.which = path
+        with pytest.raises(errors.StepFailed, match=said):
+            look.follow(step, Control())
+
+
+def test_relations_that_have_changed_are_named():
+    world = Cleaned()
+    with crooked_cloud.cloud(world) as (_, cloud):
+        made = lost(cloud, world)
+        look = Related(cloud)
+        step = made.step(f'relations:{DB}')
+        first = VOLUMES[DB][0]
+        world.mappings[DB].pop(first)
+        world._tell(DB)
+        with pytest.raises(errors.StepFailed, match='nova has attachment'):
+            look.follow(step, Control())
+        # The root of another one.
+        world.attachments[uuid(500)]['status'] = 'attaching'
+        with pytest.raises(errors.StepFailed, match='its root'):
+            look.follow(made.step(f'relations:{WEB}'), Control())
+
+
+def test_a_mapping_that_nova_keeps_is_told_before_volumes_are_attached():
+    world = Cleaned()
+    with crooked_cloud.cloud(world) as (_, cloud):
+        step = lost(cloud, world).step(f'dropped:{DB}')
+        look = Dropped(cloud)
+        assert look.follow(step, Control()).note
+        world._ended(uuid(400))
+        with pytest.raises(errors.StepFailed, match='cannot be attached'):
+            look.follow(step, Control())
+
+
+def test_what_is_not_available_in_time_is_told():
+    world = Cleaned()
+    with crooked_cloud.cloud(world) as (_, cloud):
+        step = lost(cloud, world).step(f'list:{DB}')
+        look = Listed(cloud, timeout=0)
+        first = VOLUMES[DB][0]
+        for name in (uuid(400), uuid(401), uuid(510)):
+            world._ended(name)
+        assert look.follow(step, Control()).note == '3 volumes are available'
+        world.volumes[first]['status'] = 'detaching'
+        with pytest.raises(errors.StepFailed, match=f'{first} is detaching'):
+            look.follow(step, Control())
+        world._ended(uuid(511))
+        with pytest.raises(errors.StepFailed, match='has lost attachment'):
+            look.follow(step, Control())
