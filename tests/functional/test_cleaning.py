@@ -91,6 +91,7 @@ class Bed(Servers):
             '/attachments', json={'attachment': body}, microversion='3.44'
         )
         assert answer.status_code == 200, answer.text
+        return answer.json()['attachment']['id']
 
     def reset(self, *words, clouds=None):
         return lib.recover(
@@ -263,6 +264,10 @@ def test_what_cinder_is_at_keeps_its_server_as_it_is(kept):
     assert codes(done) == {'root': 'not-cleanable'}
     assert 'maintenance' in done.rows[0]['Reason']
     assert (kept.starts(), kept.attachments('root')) == (starts, before)
+    # What is intact needs no cleaning.
+    done = kept.run('--yes')
+    assert done.status == 0, done
+    assert kept.attachments('root') == before
 
 
 # volume reset
@@ -345,14 +350,18 @@ def test_what_nova_has_no_server_for(bed):
     bed.cloud.until(
         lambda: gone not in {s['id'] for s in bed.cloud.servers()}, 'deleted'
     )
-    for name, server in (('orphan', gone), ('odd', str(uuid.uuid4()))):
-        bed.disks[name] = bed.volume(name)
-        bed.reserve(name, server)
+    bed.disks['orphan'] = bed.volume('orphan')
+    bed.reserve('orphan', gone)
     done = bed.reset('orphan')
     assert done.status == 0, done
     assert bed.status('orphan') == 'available'
-    assert bed.refused('odd') == ['not-of-nova']
-    assert bed.status('odd') == 'reserved'
+    bed.disks['odd'] = bed.volume('odd')
+    made = bed.reserve('odd', str(uuid.uuid4()))
+    try:
+        assert bed.refused('odd') == ['not-of-nova']
+        assert bed.status('odd') == 'reserved'
+    finally:
+        bed.storage.delete(f'/attachments/{made}', microversion='3.44')
 
 
 def test_a_status_that_nothing_holds_is_reset(bed):
