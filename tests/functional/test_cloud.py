@@ -181,22 +181,83 @@ def test_a_guest_that_is_not_proven_off_is_not_touched(kept):
     assert kept.power() == kept.ran
 
 
+def cleaned(kept, *volumes):
+    """What the guide's UPDATEs come to on today's cinder."""
+    told = {'status': 'available', 'attach_status': 'detached'}
+    for volume in volumes:
+        answer = kept.cloud.sdk.block_storage.post(
+            f'/volumes/{volume}/action',
+            json={'os-reset_status': told},
+            microversion='3.44',
+        )
+        assert answer.status_code == 202, answer.text
+
+
+def test_volumes_are_mended_before_their_servers_are_started(kept, tmp_path):
+    """The guide's cleaning step of two servers, and a reboot of one."""
+    clouds = lib.write_clouds(
+        tmp_path,
+        snapshots=str(kept.clouds.parent / 'snapshots'),
+        database=lib.database_urls(),
+        **kept.machines.section(),
+    )
+    had = devices(kept)
+    cleaned(kept, had['root'][0][0], had['db'][0][0])
+    kept.cloud.action(kept.ids['root'], reboot={'type': 'HARD'})
+    kept.cloud.until(lambda: not kept.volumes()['root'], 'its root dropped')
+    kept.cloud.wait(kept.ids['root'], 'ACTIVE')
+    kept.lose(ONE)
+    kept.power_up(ONE)
+    for name in ('web', 'db', 'root'):
+        kept.cloud.wait(kept.ids[name], 'SHUTOFF')
+    starts = kept.starts()
+    done = lib.recover(clouds, 'cloud', '--dry-run')
+    assert done.status == 0, done
+    assert kept.volumes()['root'] == []
+    done = lib.recover(clouds, 'cloud', '--yes')
+    assert done.status == 0, done
+    told = rows(done)
+    assert verdicts(done) == {
+        'web': 'up', 'db': 'up', 'root': 'up', 'far': 'ok', 'off': 'ok',
+    }  # fmt: skip
+    for name, said in (('db', 'cinder has not attached'),
+                       ('root', 'no volume of it any more')):  # fmt: skip
+        assert told[name]['State'] == 'recovered'
+        assert 'mended before its start' in told[name]['Reason']
+        assert said in told[name]['Reason']
+    assert kept.starts() - starts == {'web': 1, 'db': 1, 'root': 1}
+    assert kept.power() == kept.ran
+    assert devices(kept) == had
+    check = lib.recover(clouds, 'volume', 'check')
+    assert check.status == 0, check
+
+
+def devices(kept):
+    """Server -> volume and device, in their order."""
+    return {
+        name: [(volume, device) for volume, device, _ in volumes]
+        for name, volumes in kept.volumes().items()
+    }
+
+
 def test_a_mapping_that_cinder_does_not_know_keeps_its_server_off(kept):
     kept.lose(ONE)
     kept.power_up(ONE)
     starts = kept.starts()
-    [volume] = [v for v, _, _ in kept.volumes()['root']]
-    hide = 'UPDATE volume_attachment SET deleted=%s WHERE volume_id=%s'
+    [(volume, _, attachment)] = kept.volumes()['root']
+    hide = 'UPDATE volume_attachment SET deleted=%s WHERE id=%s'
     with lib.database('cinder') as cinder, cinder.cursor() as cursor:
-        cursor.execute(hide, [1, volume])
+        cursor.execute(hide, [1, attachment])
         try:
             done = kept.run('--yes')
         finally:
-            cursor.execute(hide, [0, volume])
+            cursor.execute(hide, [0, attachment])
     assert done.status == 1, done
     told = rows(done)
     assert told['root']['Verdict'] == 'volumes-wrong'
     assert 'cinder does not know' in told['root']['Reason']
+    assert 'not mended from here' in told['root']['Reason']
+    assert 'recover: database' in told['root']['Way out']
     assert (kept.starts() - starts)['root'] == 0
     assert told['web']['State'] == 'recovered'
     assert [v for v, _, _ in kept.volumes()['root']] == [volume]
