@@ -171,8 +171,8 @@ class RepairVolumes(carrier.Carrier):
             self.say('nothing can be repaired from here; nothing was changed')
         else:
             self.say(
-                'nothing is wrong with these volumes; openstack recover '
-                'volume check tells more; nothing was changed'
+                'nothing is wrong with these volumes, as openstack recover '
+                'volume check has it; nothing was changed'
             )
         return self.planned_rows(plan)
 

@@ -14,7 +14,7 @@ from osc_recover import records
 from osc_recover.checks import volume_mending
 from osc_recover.checks.finding import Finding
 from osc_recover.checks.request import VolumeRepair as VolumeRepair
-from osc_recover.checks.volume_rows import VERDICTS
+from osc_recover.checks.volume_rows import GOOD, VERDICTS, Row
 from osc_recover.facts import BlockDevice, Server
 from osc_recover.facts.mending import Mending
 from osc_recover.plan import Lane, Phase, Plan, Step, Verdict
@@ -27,11 +27,15 @@ _VERBS = {'attachment.delete': 'attachment.end'}
 
 
 def repair(
-    findings: Sequence[Finding], facts: Mending, request: VolumeRepair
+    findings: Sequence[Finding],
+    facts: Mending,
+    request: VolumeRepair,
+    rows: Iterable[Row] = (),
 ) -> Plan:
     """Plan the repair of volumes; what cannot be is a verdict.
 
     :param findings: of an audit, about the volumes and servers in question
+    :param rows: what a check says of these volumes
     """
     mine = [
         f for f in findings if f.code in VERDICTS and _is_meant(f, request)
@@ -47,6 +51,7 @@ def repair(
         *(case.verdict() for case in cases),
         *map(_of_record, _by_subject(by_record)),
         *map(_left, left),
+        *map(_passing, (row for row in rows if _is_passing(row))),
     ]
     lanes = [
         *(case.lane(request) for case in cases if not case.refusals()),
@@ -126,6 +131,23 @@ def _left(finding: Finding) -> Verdict:
         False,
         reason=finding.text,
         way_out=finding.way_out,
+    )
+
+
+def _is_passing(row: Row) -> bool:
+    """Whether it is not known to be intact, and no finding says more."""
+    return row.state not in GOOD and not row.code
+
+
+def _passing(row: Row) -> Verdict:
+    return Verdict(
+        row.volume or row.name,
+        row.name,
+        'volume',
+        row.state,
+        False,
+        reason=row.reason,
+        way_out=row.way_out,
     )
 
 

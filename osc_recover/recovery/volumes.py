@@ -154,7 +154,8 @@ class VolumesOfCloud:
             request, volumes=tuple(_id(view, v) for v in request.volumes)
         )
         _check_known(view, findings, asked.volumes)
-        return repair(findings, self._facts(findings, view), asked)
+        rows = _rows(view, findings, asked)
+        return repair(findings, self._facts(findings, view), asked, rows)
 
     def wrong(self, servers: Collection[str]) -> Wrong:
         """What is wrong with volumes, and what is known to mend these servers.
@@ -206,6 +207,18 @@ def _check_known(
             'where several have the name',
             'no-volume',
         )
+
+
+def _rows(
+    view: AuditView, findings: Sequence[Finding], asked: VolumeRepair
+) -> list[volume_rows.Row]:
+    """What a check says of the volumes that are to be repaired."""
+    mine = [*asked.volumes]
+    if asked.servers:
+        mine += volume_rows.concerned(view, asked.servers)
+    return volume_rows.rows(
+        view, findings, list(dict.fromkeys(mine)), servers=()
+    )
 
 
 def _matters(what: str) -> bool:

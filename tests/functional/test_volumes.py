@@ -122,6 +122,12 @@ def test_one_that_cinder_is_at_is_left_alone(bed):
     storage.reset_volume_status(bed.data, status='maintenance')
     try:
         bed.until({bed.data: 'busy'}, 'data')
+        done = bed.repair('data', '--yes')
+        assert (done.status, len(done.rows)) == (3, 1), done
+        assert done.rows[0]['Verdict'] == 'busy'
+        assert 'maintenance' in done.rows[0]['Reason']
+        of_web = bed.repair('--server', 'web', '--yes')
+        assert (of_web.status, of_web.rows) == (3, done.rows), of_web
     finally:
         storage.reset_volume_status(bed.data, status='in-use')
 
@@ -237,6 +243,7 @@ def test_a_stopped_server_stays_stopped(bed):
 
 
 def test_what_is_intact_needs_no_repair_and_nothing_named_is_refused(bed):
+    bed.until({bed.data: 'intact'}, 'data')
     done = bed.repair('data', '--yes')
     assert (done.status, done.rows) == (0, []), done
     assert 'nothing is wrong' in done.stderr

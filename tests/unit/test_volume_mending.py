@@ -6,6 +6,7 @@ import pytest
 from osc_recover import facts
 from osc_recover.checks.finding import Finding, Remedy, Subject
 from osc_recover.checks.request import VolumeRepair
+from osc_recover.checks.volume_rows import Row
 from osc_recover.facts.mending import Mending
 from osc_recover.procedures.volumes import repair
 
@@ -142,3 +143,19 @@ def test_only_what_was_named_is_repaired_and_the_rest_is_left():
     ]
     assert plan.verdicts[0].way_out == 'a way out'
     assert planned(mending(), finding(), volumes=('v9',)).verdicts == ()
+
+
+@pytest.mark.parametrize(
+    'state, said', [('busy', 'it is extending'), ('unknown', 'nova is at it')]
+)
+def test_what_a_check_cannot_tell_is_no_repair_that_succeeded(state, said):
+    rows = [
+        Row('v1', 'data', 'in-use', 's1', state, '', said, 'check again'),
+        Row('v2', 'more', 'in-use', 's1', 'intact'),
+        Row('v3', 'lost', 'in-use', 's1', 'wedged', 'volume-wedged'),
+    ]
+    plan = repair([], mending(), VolumeRepair(servers=('s1',)), rows)
+    [told] = plan.verdicts
+    assert (told.server, told.code, told.act) == ('v1', state, False)
+    assert (told.reason, told.way_out) == (said, 'check again')
+    assert plan.phases == ()
