@@ -118,6 +118,16 @@ def _of_volumes(
                     'anew, if that is no root',
                 ),
             )
+        if status := facts.busy.get(volume):
+            yield _coded(
+                'volume-busy',
+                refuse(
+                    f'its volume {volume} is {status}, and what cinder does '
+                    'itself, or has failed to, is left alone',
+                    f'do not reboot it; openstack volume show {volume} tells '
+                    'when that is over',
+                ),
+            )
         others = {*facts.holders.get(volume, ())} - {server.id}
         if others:
             yield _coded(

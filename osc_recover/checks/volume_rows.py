@@ -1,18 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is wrong with volumes, in a word each: the audit's view of them.  Pure.
-
-Which statuses are left alone whatever else is so follows cinder/objects/
-fields.py (VolumeStatus): cinder is at the volume itself, or its data is not
-to be trusted.
-"""
+"""What is wrong with volumes, in a word each, as an audit has it.  Pure."""
 
 import dataclasses
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from osc_recover.checks import ceph
 from osc_recover.checks.audit.view import AuditView
+from osc_recover.checks.audit.volume_states import ALONE
 from osc_recover.checks.finding import Finding
-from osc_recover.facts.audit import Gap, ListedVolume
+from osc_recover.facts.audit import Gap, ListedAttachment, ListedVolume
 
 INTACT, UNUSED, BUSY, UNKNOWN = 'intact', 'unused', 'busy', 'unknown'
 STALE, IN_NOVA, IN_CINDER = 'stale-target', 'dangling-nova', 'dangling-cinder'
@@ -30,19 +26,13 @@ VERDICTS: Mapping[str, str] = {
     'volume-unknown-host': STALE,
     'attachment-of-nobody': IN_CINDER,
     'attachment-reserved': IN_CINDER,
+    'attachment-failed': IN_CINDER,
     'attachment-unknown': IN_CINDER,
     'attachment-twice': IN_CINDER,
     'attachment-elsewhere': STALE,
     'volume-wedged': WEDGED,
     'volume-status': WEDGED,
 }
-# Never touched: cinder is at it, or its data is of unknown worth.
-_ALONE = {
-    'creating', 'downloading', 'uploading', 'managing', 'deleting',
-    'error_deleting', 'error_managing', 'backing-up', 'restoring-backup',
-    'error_backing-up', 'error_restoring', 'extending', 'error_extending',
-    'retyping', 'maintenance', 'awaiting-transfer',
-}  # fmt: skip
 _AT_REST = ('in-use', 'available')
 
 
@@ -168,7 +158,7 @@ def _row(view: AuditView, name: str, found: Sequence[Finding]) -> Row:
         ', '.join(users(view, name)),
         INTACT,
     )
-    if volume and volume.status in _ALONE:
+    if volume and volume.status in ALONE:
         return _judged(made, BUSY, *_alone(volume))
     if found:
         first = found[0]
@@ -203,7 +193,11 @@ def _unsaid(view: AuditView, volume: ListedVolume, made: Row) -> Row:
             'see the row of the attachments',
         )  # fmt: skip
     if not using and not view.attachments[volume.id]:
+        if volume.status == 'error':
+            return _judged(made, BUSY, *_alone(volume))
         return _judged(made, UNUSED, 'no server has it', '')
+    if others := [a for a in view.attachments[volume.id] if not a.server]:
+        return _judged(made, BUSY, *_not_of_nova(others[0]))
     if odd := _odd(view, volume):
         return _judged(made, IN_CINDER, *odd)
     if volume.status != 'in-use':
@@ -225,13 +219,21 @@ def _odd(view: AuditView, volume: ListedVolume) -> tuple[str, str] | None:
         if server is not None and one.status == wanted:
             continue
         return (
-            f'cinder has attachment {one.id} to '
-            f'{one.server or "no server"} as {one.status}',
+            f'cinder has attachment {one.id} to {one.server} as {one.status}',
             'when that stays so and no guest has the disk: openstack '
             '--os-volume-api-version 3.44 volume attachment delete '
             f'{one.id}',
         )
     return None
+
+
+def _not_of_nova(one: ListedAttachment) -> tuple[str, str]:
+    return (
+        f'its attachment {one.id} ({one.status}) is to no server: others than '
+        'nova attach volumes, too, and cinder itself does for images',
+        f'openstack --os-volume-api-version 3.44 volume attachment show '
+        f'{one.id} tells whose it may be; it is left alone',
+    )
 
 
 def _judged(made: Row, state: str, reason: str, way_out: str) -> Row:

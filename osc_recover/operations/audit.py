@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from osc_recover import errors
 from osc_recover.effects import Control, Operation, Result
 from osc_recover.facts import BoundPort, Holdings
-from osc_recover.gateways import inventory
+from osc_recover.gateways import inventory, kept_lists
 from osc_recover.gateways.allocations import Allocations
 from osc_recover.gateways.attachments import Attachments
 from osc_recover.gateways.cloud import Cloud
@@ -30,12 +30,19 @@ def verbs(cloud: Cloud, grace: float) -> Mapping[str, Operation]:
     """The operations that mend records, by their verbs."""
     compute = Compute(cloud.compute)
     attachments = Attachments(cloud.volume)
+
+    def known(server: str) -> set[str]:
+        found = kept_lists.of_server(cloud.compute, server)
+        return {one.id for one in found}
+
     return {
         'allocation.drop': DropAllocation(
             compute, Allocations(cloud.placement), grace
         ),
         'port.bind': BindPort(compute, PortBindings(cloud.network), grace),
-        'attachment.delete': DeleteAttachment(compute, attachments, grace),
+        'attachment.delete': DeleteAttachment(
+            compute, attachments, known, grace
+        ),
         'volume.settle': SettleVolume(
             compute, Volumes(cloud.volume), VolumeActions(cloud.volume), grace
         ),

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What cinder has of volumes and attachments that nobody is at, set right."""
 
+from collections.abc import Callable, Collection
+
 from osc_recover import errors
 from osc_recover.effects import Control, Result
 from osc_recover.gateways.attachments import Attachments
@@ -12,15 +14,23 @@ from osc_recover.plan import Step
 
 
 class DeleteAttachment:
-    """Delete an attachment that nova does not know."""
+    """Delete an attachment that nova does not know.
+
+    :param known: server -> the attachments that nova has of it now
+    """
 
     writes = True
 
     def __init__(
-        self, compute: Compute, attachments: Attachments, grace: float
+        self,
+        compute: Compute,
+        attachments: Attachments,
+        known: Callable[[str], Collection[str]],
+        grace: float,
     ) -> None:
         self._compute = compute
         self._attachments = attachments
+        self._known = known
         self.grace = grace
 
     def in_effect(self, step: Step, lost: bool = False) -> bool:
@@ -56,8 +66,14 @@ class DeleteAttachment:
                 raise moved(f'nova knows server {name}')
             return
         server = at_rest(self._compute, name)
-        if step.args['volume'] in server.volumes:
+        has = step.args['volume'] in server.volumes
+        if has and not step.args.get('second'):
             raise moved(f'server {name} has the volume')
+        known = self._known(name) if has else ()
+        if step.target in known:
+            raise moved(f'it is the one that nova has of server {name}')
+        if '' in known:
+            raise moved('nova does not tell which attachments it has')
 
 
 class SettleVolume:

@@ -9,6 +9,7 @@ from typing import Any
 from osc_recover import errors
 from osc_recover.checks import volume_rows
 from osc_recover.checks.audit.view import AuditView
+from osc_recover.checks.audit.volume_states import ALONE
 from osc_recover.checks.ceph import hints
 from osc_recover.checks.disaster import Wrong
 from osc_recover.checks.finding import Finding
@@ -192,7 +193,14 @@ class VolumesOfCloud:
                 else None
             )
             asking = Asking(self._cloud, self._databases, hosts)
-            return mending(asking, servers, holders)
+            known = mending(asking, servers, holders)
+        return dataclasses.replace(known, busy=_busy(view))
+
+
+def _busy(view: AuditView) -> dict[str, str]:
+    """Volumes that are never touched, and their statuses."""
+    told = view.seen.volumes
+    return {one.id: one.status for one in told if one.status in ALONE}
 
 
 def _check_known(

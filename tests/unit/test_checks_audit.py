@@ -112,6 +112,12 @@ FIRES = {
             attachment('a2', to=WEB, status='reserved'),
         )
     },
+    'attachment-failed': {
+        'attachments': (
+            attachment(),
+            attachment('a2', to=WEB, status='error_attaching'),
+        )
+    },
     'attachment-unknown': {
         'attachments': (attachment(), attachment('a2', to=WEB))
     },
@@ -498,6 +504,25 @@ def test_a_database_tells_which_attachment_is_left_over():
     )
     assert 'volume attachment delete a2' in one.way_out
     assert 'delete a1' not in one.way_out
+    assert one.remedy is None  # Its end may end the export of the other.
+
+
+def test_a_second_attachment_for_another_host_is_deleted():
+    more = attachment('a2', host='cmp9')
+    one = finding(attachments=(attachment(), more), mappings=(mapping('a1'),))
+    assert (one.code, one.about) == ('attachment-twice', 'a2')
+    assert one.remedy.args['second']
+    assert not one.remedy.args['gone']
+
+
+def test_a_second_attachment_that_came_to_no_connection_is_deleted():
+    for status in ('reserved', 'error_attaching'):
+        more = attachment('a2', status=status)
+        one = finding(
+            attachments=(attachment(), more), mappings=(mapping('a1'),)
+        )
+        assert (one.code, one.about) == ('attachment-twice', 'a2')
+        assert one.remedy
 
 
 def test_two_attachments_of_a_volume_to_a_server_are_said():
@@ -520,6 +545,13 @@ def test_a_volume_that_does_not_end_to_detach_is_in_use_again():
 def test_a_volume_that_nobody_has_is_available_again(status):
     more = (volume(), volume('v2', status=status))
     assert finding(volumes=more).remedy.args['to'] == 'available'
+
+
+@pytest.mark.parametrize('status', ['reserved', 'attaching'])
+def test_a_volume_that_nova_has_attached_is_in_use_again(status):
+    one = finding(volumes=(volume(status=status),))
+    assert (one.code, one.about) == ('volume-wedged', 'v1')
+    assert one.remedy.args['to'] == 'in-use'
 
 
 @pytest.mark.parametrize('status', ['reserved', 'attaching', 'detaching'])

@@ -6,6 +6,7 @@ import itertools
 import pytest
 
 from osc_recover.checks import audit, volume_rows
+from osc_recover.checks.audit import volume_states
 from osc_recover.checks.audit.view import AuditView
 from osc_recover.facts.audit import Gap
 from tests.unit.audit_facts import (
@@ -20,7 +21,7 @@ from tests.unit.audit_facts import (
     volume,
 )
 
-ALONE = sorted(volume_rows._ALONE)
+ALONE = sorted(volume_states.ALONE)
 # cinder/objects/fields.py, VolumeStatus and VolumeAttachStatus.
 STATUSES = (
     'available', 'in-use', 'reserved', 'attaching', 'detaching', 'error',
@@ -175,3 +176,17 @@ def test_a_server_whose_root_is_not_known_has_a_row_of_its_own():
     )
     assert (row.volume, row.servers, row.code) == ('', DB, 'rootless')
     assert row.state == 'dropped-mapping'
+
+
+@pytest.mark.parametrize('status', ALONE)
+@pytest.mark.parametrize('gone', [True, False])
+def test_nothing_of_a_volume_that_cinder_is_at_is_mended(status, gone):
+    more = {'to': GONE} if gone else {'to': WEB, 'status': 'reserved'}
+    seen = everything(
+        volumes=(volume(status=status),),
+        attachments=(attachment(), attachment('a2', **more)),
+        **({'gone': (GONE,), 'deleted': (GONE,)} if gone else {}),
+    )
+    [one] = audit.findings(seen)
+    assert one.remedy is None
+    assert f'no more {status}' in one.way_out

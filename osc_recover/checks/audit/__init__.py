@@ -52,7 +52,7 @@ def findings(seen: Everything, min_age: int = MIN_AGE) -> list[Finding]:
     """All that is inconsistent, the most serious first."""
     view = AuditView(seen, min_age)
     found = (f for check in registry.of('audit') for f in check.findings(view))
-    return [_undisputed(finding, view) for finding in found]
+    return [_untouched(_undisputed(f, view), view) for f in found]
 
 
 def confirmed(
@@ -70,6 +70,22 @@ def confirmed(
 def _same(finding: Finding) -> tuple[str, str, str]:
     # Not the evidence: ages go on.
     return finding.code, finding.about, finding.what
+
+
+def _untouched(finding: Finding, view: AuditView) -> Finding:
+    """Mend nothing of a volume that cinder is at, or of unknown worth."""
+    if finding.remedy is None or finding.subject is None:
+        return finding
+    told = [view.volumes.get(one) for one in finding.subject.volumes]
+    busy = [one for one in told if one and one.status in volume_states.ALONE]
+    if not busy:
+        return finding
+    return dataclasses.replace(
+        finding,
+        remedy=None,
+        way_out=f'wait until volume {busy[0].id} is no more {busy[0].status}; '
+        'what cinder does itself, or has failed to, is left alone',
+    )
 
 
 def _undisputed(finding: Finding, view: AuditView) -> Finding:

@@ -10,10 +10,13 @@ from collections.abc import Iterator
 from osc_recover.checks.audit.view import AuditView
 from osc_recover.checks.finding import Finding, Remedy, Subject, found
 from osc_recover.checks.registry import check
+from osc_recover.facts import Server
 from osc_recover.facts.audit import ListedAttachment, ListedVolume
 
-_RESERVED = 'reserved'
-_LIVE = ('attached', 'attaching', 'reserved')
+_RESERVED, _FAILED = 'reserved', 'error_attaching'
+# Of these no host has been told how to connect.
+_UNCONNECTED = (_RESERVED, _FAILED)
+_LIVE = ('attached', 'attaching', *_UNCONNECTED)
 _DELETE = (
     'openstack --os-volume-api-version 3.44 volume attachment delete {id}'
 )
@@ -59,18 +62,37 @@ def attachment_reserved(view: AuditView) -> Iterator[Finding]:
             )
 
 
+@check('attachment-failed', 'audit')
+def attachment_failed(view: AuditView) -> Iterator[Finding]:
+    """cinder could not connect it, and so nova was told of no connection.
+
+    cinder/volume/manager.py, attachment_update.
+    """
+    for one, volume in _unknown(view):
+        if one.status == _FAILED:
+            yield found(
+                _subject(one, volume),
+                f'cinder failed to attach volume {one.volume} to server '
+                f'{one.server}, and nova knows nothing of it',
+                'openstack recover audit --fix attachment-failed deletes it',
+                view.since('cinder', volume.updated_at),
+                _delete(one, gone=False),
+            )
+
+
 @check('attachment-unknown', 'audit')
 def attachment_unknown(view: AuditView) -> Iterator[Finding]:
     """The guest may have the disk, though nova has dropped it."""
     for one, volume in _unknown(view):
-        if one.status != _RESERVED:
+        if one.status not in _UNCONNECTED:
             yield found(
                 _subject(one, volume),
                 f'volume {one.volume} is {one.status} to server '
                 f'{one.server}, and nova knows nothing of it',
                 'see whether the guest has the disk (virsh domblklist on its '
-                'host) and whether it is its root; if neither, '
-                + _DELETE.format(id=one.id),
+                'host) and whether it is its root; if neither, openstack '
+                f'recover volume reset {one.volume} ends it once the server '
+                'is off, and at once: ' + _DELETE.format(id=one.id),
                 view.since('cinder', volume.updated_at),
             )
 
@@ -80,6 +102,7 @@ def attachment_twice(view: AuditView) -> Iterator[Finding]:
     """Two attachments of a volume to one server: one is left over.
 
     A migration or an evacuation that was cut off leaves the other host's.
+    Which of them nova has, its database tells, and no list does.
     """
     for volume in view.seen.volumes:
         for server in view.users[volume.id]:
@@ -90,27 +113,56 @@ def attachment_twice(view: AuditView) -> Iterator[Finding]:
             ]
             if len(mine) < 2 or not view.steady(server):
                 continue
-            hosts = ', '.join(one.host or one.status for one in mine)
-            known = {
-                mapping.attachment
-                for mapping in view.mappings[server.id]
-                if not mapping.dropped
-            }
-            left = [one.id for one in mine if one.id not in known]
-            told = len(left) < len(mine)
-            yield found(
-                _subject(mine[0], volume),
-                f'volume {volume.id} has {len(mine)} attachments to server '
-                f'{server.id}',
-                'nova has not: '
-                + '; '.join(_DELETE.format(id=name) for name in left)
-                if told
-                else 'keep the one that nova has (openstack '
-                '--os-compute-api-version 2.89 server volume list '
-                f'{server.id}), and delete the others: '
-                + _DELETE.format(id='<attachment>'),
-                f'{", ".join(one.id for one in mine)} ({hosts})',
-            )
+            known = _known(view, server)
+            left = [one for one in mine if one.id not in known]
+            if len(left) == len(mine):
+                yield _twice(view, volume, mine)
+            for one in left if len(left) < len(mine) else ():
+                yield _left_over(view, volume, one, server)
+
+
+def _known(view: AuditView, server: Server) -> set[str]:
+    """The attachments that nova has of a server, where its database told."""
+    told = view.mappings[server.id]
+    return {mapping.attachment for mapping in told if not mapping.dropped}
+
+
+def _twice(
+    view: AuditView, volume: ListedVolume, mine: list[ListedAttachment]
+) -> Finding:
+    server = mine[0].server
+    hosts = ', '.join(one.host or one.status for one in mine)
+    return found(
+        _subject(mine[0], volume),
+        f'volume {volume.id} has {len(mine)} attachments to server {server}',
+        'keep the one that nova has (openstack --os-compute-api-version 2.89 '
+        f'server volume list {server}), and delete the others: '
+        + _DELETE.format(id='<attachment>'),
+        f'{", ".join(one.id for one in mine)} ({hosts})',
+    )
+
+
+def _left_over(
+    view: AuditView,
+    volume: ListedVolume,
+    one: ListedAttachment,
+    server: Server,
+) -> Finding:
+    """Its end would end the export to its host, which the guest may use."""
+    away = one.status in _UNCONNECTED or one.host not in ('', server.host)
+    remedy = _delete(one, gone=False)
+    return found(
+        _subject(one, volume),
+        f'volume {volume.id} has a second attachment to server {server.id}, '
+        f'which nova has not ({one.host or one.status})',
+        'openstack recover audit --fix attachment-twice deletes it'
+        if away
+        else f'stop the server first, as its end may end the export that the '
+        f'guest uses: {_DELETE.format(id=one.id)}; then openstack server '
+        f'reboot --hard {server.id}',
+        view.since('cinder', volume.updated_at),
+        Remedy(remedy.verb, {**remedy.args, 'second': True}) if away else None,
+    )
 
 
 @check('attachment-elsewhere', 'audit', 'instance')
@@ -122,6 +174,11 @@ def attachment_elsewhere(view: AuditView) -> Iterator[Finding]:
             continue
         if not one.host or one.host == server.host or not view.steady(server):
             continue
+        if one.status in _UNCONNECTED:
+            continue
+        known = _known(view, server)
+        if known and one.id not in known:
+            continue  # It is a second one, or nova has quite another.
         if one.volume in server.volumes:
             yield found(
                 _subject(one, volume),

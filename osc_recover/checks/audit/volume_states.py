@@ -11,6 +11,14 @@ from osc_recover.facts.audit import ListedVolume
 
 # cinder sets these for a moment while something is attached or detached.
 WEDGED = ('reserved', 'attaching', 'detaching')
+# Never touched, whatever else is so: cinder is at it, or its data is of
+# unknown worth (cinder/objects/fields.py, VolumeStatus).
+ALONE = {
+    'creating', 'downloading', 'uploading', 'managing', 'deleting',
+    'error_deleting', 'error_managing', 'backing-up', 'restoring-backup',
+    'error_backing-up', 'error_restoring', 'extending', 'error_extending',
+    'retyping', 'maintenance', 'awaiting-transfer',
+}  # fmt: skip
 _CODES = {'error': 'volume-error', 'available': 'volume-status'}
 _NO_HOST_YET = ('creating', 'error', 'deleting', 'error_deleting')
 
@@ -80,8 +88,8 @@ def volume_status(view: AuditView) -> Iterator[Finding]:
                 volume_subject(volume),
                 f'it is {volume.status}, and neither cinder nor nova knows by '
                 'whom',
-                f'openstack volume set --state available --detached '
-                f'{volume.id}, when every cell of nova has answered',
+                f'openstack recover volume reset {volume.id} makes it '
+                'available, when every cell of nova has answered',
                 view.since('cinder', volume.updated_at),
             )
 
@@ -116,10 +124,10 @@ def _wedged(view: AuditView, volume: ListedVolume) -> Iterator[Finding]:
     # One without a server is cinder's own, or of an image that is made.
     if any(not one.server for one in attached):
         return
-    if volume.status == 'detaching' and users:
+    if users:
         if {a.status for a in attached} == {'attached'}:
             yield _stuck(
-                view, volume, 'nova has it attached still', 'in-use',
+                view, volume, 'nova has it attached', 'in-use',
                 [user.id for user in users],
             )  # fmt: skip
         return
