@@ -28,6 +28,7 @@ from osc_recover.operations.watch import Together
 from osc_recover.plan import Step
 
 _TICK = 0.5  # seconds
+_CONFLICT = 409  # nova is at the server
 _RUNNING = 1  # nova/compute/power_state.py
 
 
@@ -154,8 +155,19 @@ class Start:
     def apply(self, step: Step) -> Result:
         """One request, if everything is still as it was planned.
 
-        :raises errors.StepFailed: when it is not
+        nova may begin at any moment to stop by itself what it finds off, and
+        refuses it then: it is asked once more when that has ended.
+
+        :raises errors.StepFailed: when all is not as it was planned
         """
+        try:
+            return self._ask(step)
+        except errors.ApiRefused as exc:
+            if exc.status != _CONFLICT:
+                raise
+        return self._ask(step)
+
+    def _ask(self, step: Step) -> Result:
         server = self._standing.settled(step.target)
         if problem := self._moved(step, server):
             raise errors.StepFailed(

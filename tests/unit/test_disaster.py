@@ -22,6 +22,7 @@ from osc_recover.settings import Settings
 from tests.power.powerless_cloud import DB, DRAINED, WEB, Powerless
 from tests.unit import crooked_cloud
 from tests.unit.kept import InMemory
+from tests.unit.service_double import Answer
 from tests.unit.snapshot_facts import ATTACHMENT, HOST, SERVER, snapshot
 
 BEFORE = snapshot()
@@ -288,6 +289,38 @@ def test_nova_may_stop_it_while_the_plan_is_made(powerless):
     step = dataclasses.replace(step, args=args)
     carried(world, cloud, step.verb, step).apply(step)
     assert world.starts[WEB] == ['start']
+
+
+class Stopping(Powerless):
+    """A server is being stopped right before it is asked to reboot."""
+
+    by, refused = None, 0
+
+    def _asked(self, name, action):
+        if self.refused:
+            return super()._asked(name, action)
+        self.refused += 1
+        self._off(name, self.by, BOOTED)
+        message = f"Cannot '{action}' while it is in task_state powering-off"
+        return Answer(409, {'conflictingRequest': {'message': message}})
+
+
+def test_nova_may_stop_it_right_before_it_is_asked():
+    world = Stopping()
+    with crooked_cloud.cloud(world) as (_, cloud):
+        step = planned(world, cloud)[f'start:{WEB}']
+        carried(world, cloud, step.verb, step).apply(step)
+    assert world.starts[WEB] == ['start']
+
+
+def test_one_that_a_user_stops_right_before_it_is_asked_stays_so():
+    world = Stopping()
+    world.by = 'u1'
+    with crooked_cloud.cloud(world) as (_, cloud):
+        step = planned(world, cloud)[f'start:{WEB}']
+        start = carried(world, cloud, step.verb, step)
+        assert 'it is stopped now' in refused(start, step)
+    assert world.starts[WEB] == []
 
 
 def test_a_host_that_does_not_tell_any_more_is_no_proof(powerless):
