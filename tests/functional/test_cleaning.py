@@ -219,6 +219,14 @@ def test_the_guides_steps_with_a_service_token(kept):
     same = {pair for pair, one in after.items() if one == before[pair]}
     assert {name for name, _ in same} == {'root', 'off'}
     assert len(same) == 2
+    diff = kept.recover('snapshot', 'diff', kept.newest)
+    # This machine plays the hosts, and others mount on it, too.
+    told = {
+        row['Kind']
+        for row in diff.rows
+        if row['Code'] not in ('mount-new', 'mount-gone')
+    }
+    assert told == {'id', 'time'}, diff.stdout
 
 
 def test_without_one_a_reset_where_that_takes_nothing_else(kept):
