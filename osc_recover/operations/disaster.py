@@ -48,6 +48,7 @@ def verbs(
     """
     compute, volumes = Compute(cloud.compute), Volumes(cloud.volume)
     standing = Standing(compute, hosts, control, tick=tick)
+    backends = disaster_hosts.Backends(cloud, control)
     starts = {
         name: Start(
             cloud,
@@ -61,14 +62,14 @@ def verbs(
         for name, manner in (('start', KEEPING), ('restart', CLEANED))
     }
     return {
-        **disaster_hosts.verbs(cloud, hosts),
+        **disaster_hosts.verbs(cloud, hosts, timeout),
         **cleaning.verbs(cloud, databases, standing, grace),
         **attach.verbs(cloud, grace),
-        'disaster.attachments': disaster_volumes.Agreed(cloud),
+        'disaster.attachments': disaster_volumes.Agreed(cloud, backends),
         'disaster.relations': cleaned.Related(cloud),
         'disaster.listed': cleaned.Listed(cloud),
         'disaster.dropped': cleaned.Dropped(cloud),
-        'disaster.off': Off(standing),
+        'disaster.off': Off(standing, backends),
         **{f'disaster.{name}': start for name, start in starts.items()},
         'server.prove': Prove(
             compute,
@@ -223,14 +224,19 @@ class Start:
 class Off(Looking):
     """See that a server is off still, before its volumes are mended."""
 
-    def __init__(self, standing: Standing) -> None:
+    def __init__(
+        self, standing: Standing, backends: disaster_hosts.Backends
+    ) -> None:
         self._standing = standing
+        self._backends = backends
 
     def follow(self, step: Step, control: Control) -> Result:
         """One look, when nova has ended a stop of its own.
 
-        :raises errors.StepFailed: when it may run, or is not as it was
+        :raises errors.StepFailed: when it may run, or is not as it was, or
+            what serves its volumes is down
         """
+        self._backends.check(step)
         if problem := self._standing.not_off(step.target, step.args):
             raise errors.StepFailed(
                 f'its volumes are not mended: {problem}',

@@ -12,6 +12,7 @@ from osc_recover.gateways.cloud import Cloud
 from osc_recover.gateways.compute import Compute
 from osc_recover.gateways.host_states import states
 from osc_recover.gateways.hosts import Hosts
+from osc_recover.operations.watch import Shared
 from osc_recover.plan import Step
 
 _TICK = 1.0  # seconds
@@ -19,17 +20,26 @@ _TIMEOUT = 300.0  # seconds that services may take to come up
 _MOST = 5  # rules and targets that are named, of many
 
 
-def verbs(cloud: Cloud, hosts: Hosts) -> Mapping[str, Operation]:
-    """Those of hosts and backends, by their verbs."""
+def verbs(
+    cloud: Cloud, hosts: Hosts, timeout: float
+) -> Mapping[str, Operation]:
+    """Those of hosts and backends, by their verbs.
+
+    :param timeout: seconds that they may take to come up, if it is few
+    """
+    timeout = min(timeout, _TIMEOUT)
     return {
         'disaster.compute-up': Up(
-            lambda step: is_compute_up(cloud, step.target), 'nova-compute'
+            lambda step: is_compute_up(cloud, step.target),
+            'nova-compute',
+            timeout=timeout,
         ),
         'disaster.storage-up': Up(
             lambda step: is_storage_up(
                 cloud, step.target, step.args['cluster']
             ),
             'cinder-volume',
+            timeout=timeout,
         ),
         'disaster.compare': Compare(hosts),
     }
@@ -53,6 +63,53 @@ def is_storage_up(cloud: Cloud, backend: str, cluster: str = '') -> bool:
         if one.binary == 'cinder-volume'
         and (one.host in names or one.cluster in names)
     )
+
+
+class Backends:
+    """Which backends of cinder have a cinder-volume that is up.
+
+    Steps that ask together share an answer.
+    """
+
+    def __init__(self, cloud: Cloud, control: Control) -> None:
+        self._control = control
+        self._shared = Shared(
+            lambda: inventory.storage(cloud.volume), _TICK, gathers=True
+        )
+
+    def down(self, backends: Mapping[str, str]) -> list[str]:
+        """Those that are down.
+
+        :param backends: name -> the cluster that it may be in, or ''
+        :raises errors.ApiError: when cinder does not tell
+        """
+        if not backends:
+            return []
+        _, told = self._shared.now(self._control)
+        up = {
+            name
+            for one in told
+            if one.binary == 'cinder-volume' and one.up
+            for name in (one.host, one.cluster)
+        }
+        return [
+            name
+            for name, cluster in backends.items()
+            if not up.intersection((name, cluster or name))
+        ]
+
+    def check(self, step: Step) -> None:
+        """See that those of a step's volumes are up.
+
+        :raises errors.StepFailed: when one is down
+        """
+        # A plan of an older release has none.
+        if down := self.down(step.args.get('backends', {})):
+            raise errors.StepFailed(
+                f'cinder-volume on {", ".join(down)} is down, and the server '
+                'would be started without its volumes',
+                'start it, and see its log; then resume',
+            )
 
 
 class Up(Looking):

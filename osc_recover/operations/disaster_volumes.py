@@ -11,6 +11,7 @@ from osc_recover.gateways import kept_lists
 from osc_recover.gateways.attachments import Attachments
 from osc_recover.gateways.cloud import Cloud
 from osc_recover.gateways.volume import Volumes
+from osc_recover.operations.disaster_hosts import Backends
 from osc_recover.plan import Step
 
 
@@ -61,14 +62,16 @@ class Agreed(Looking):
     (cinder/volume/manager.py, init_host), so this is seen after that.
     """
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: Cloud, backends: Backends) -> None:
         self._cloud = cloud
+        self._backends = backends
 
     def follow(self, step: Step, control: Control) -> Result:
         """One look.
 
-        :raises errors.StepFailed: when they do not
+        :raises errors.StepFailed: when they do not, or nothing serves them
         """
+        self._backends.check(step)
         if failed := disagreed(self._cloud, step):
             raise failed
         return Result('nova and cinder agree about its volumes')

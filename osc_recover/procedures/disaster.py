@@ -77,7 +77,10 @@ def _mapped(view: View, server: Server) -> Lane:
         f'attachments:{server.id}',
         'disaster.attachments',
         server.id,
-        {'volumes': repairs.volumes(view, server)},
+        {
+            'volumes': repairs.volumes(view, server),
+            'backends': hosts.served_by(view, server),
+        },
     )
     return Lane(server.id, (step,))
 

@@ -76,6 +76,12 @@ def backends(view: View, servers: Sequence[Server]) -> list[str]:
     return sorted(home for home in homes if home)
 
 
+def served_by(view: View, server: Server) -> dict[str, str]:
+    """The backends of its volumes, each with the cluster it may be in."""
+    clusters = {s.host: s.cluster for s in view.seen.now.storage}
+    return {name: clusters.get(name, '') for name in backends(view, [server])}
+
+
 def _tells(view: View, name: str) -> bool:
     host = view.host(name)
     return host is not None and not host.problem

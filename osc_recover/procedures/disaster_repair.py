@@ -7,7 +7,7 @@ from typing import Any
 from osc_recover.checks.disaster import View, repairs, servers
 from osc_recover.facts import Server
 from osc_recover.plan import Lane, Step
-from osc_recover.procedures import volumes
+from osc_recover.procedures import disaster_hosts, volumes
 
 
 def lanes(
@@ -34,7 +34,11 @@ def lanes(
         ]
         # Several servers may have a volume.
         seen.update(step.name for step in records)
-        now = {**once[server.id], 'state': servers.state(view, server)}
+        now = {
+            **once[server.id],
+            'state': servers.state(view, server),
+            'backends': disaster_hosts.served_by(view, server),
+        }
         off = Step(f'off:{server.id}', 'disaster.off', server.id, now)
         case = volumes.Case(view.wrong.known, server.id, repair.by_mapping)
         mapped = case.steps(start=False) if repair.by_mapping else ()

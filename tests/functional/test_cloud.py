@@ -4,6 +4,7 @@
 import collections
 import json
 import pathlib
+import re
 import shutil
 import threading
 
@@ -21,6 +22,7 @@ pytestmark = pytest.mark.functional
 COLUMNS = json.loads(
     (pathlib.Path(__file__).parents[1] / 'golden/columns.json').read_text()
 )
+VOLUMES = 'cinder-volume'
 STORAGE = 'practice'  # the host of its cinder-volume
 ONE, TWO = lab.HOSTS[:2]
 
@@ -309,3 +311,65 @@ def test_a_snapshot_that_is_not_this_cloud_s_or_was_edited_is_refused(kept):
     assert 'servers.json' in done.rows[0]['Reason']
     done = kept.run('--snapshot', 'nowhere', '--yes')
     assert (done.status, done.rows[0]['Verdict']) == (3, 'unknown-snapshot')
+
+
+@pytest.fixture
+def no_storage(kept):
+    """cinder-volume is down, as cinder has noticed, and up in the end."""
+    lab.kill(VOLUMES)
+    try:
+        kept.cloud.until(lambda: not storage_is_up(kept), 'it counts as down')
+        yield kept
+    finally:
+        if not lab.running(VOLUMES):
+            lab.start(VOLUMES)
+        kept.cloud.until(lambda: storage_is_up(kept), 'it counts as up')
+
+
+def storage_is_up(kept):
+    told = kept.cloud.sdk.block_storage.get('/os-services').json()
+    [one] = [s for s in told['services'] if s['binary'] == VOLUMES]
+    return one['state'] == 'up'
+
+
+def test_a_storage_that_comes_up_late_is_waited_for(no_storage):
+    no_storage.lose(ONE)
+    no_storage.power_up(ONE)
+    starts = no_storage.starts()
+    late = threading.Timer(10, lab.start, [VOLUMES])
+    late.start()
+    done = no_storage.run('--yes')
+    late.join()
+    assert done.status == 0, done
+    told = rows(done)
+    assert {told[n]['State'] for n in ('web', 'db', 'root')} == {'recovered'}
+    assert no_storage.starts() - starts == {'web': 1, 'db': 1, 'root': 1}
+
+
+def test_servers_whose_storage_stays_down_keep_their_one_start(no_storage):
+    no_storage.lose(ONE)
+    no_storage.power_up(ONE)
+    starts = no_storage.starts()
+    done = no_storage.run('--timeout', '60', '--yes')
+    assert done.status == 1, done
+    told = rows(done)
+    assert told['web']['State'] == 'recovered'
+    for name in ('db', 'root'):
+        assert told[name]['State'] == 'failed'
+        assert 'cinder-volume on' in told[name]['Reason']
+        assert 'is down' in told[name]['Reason']
+    backend = next(r for r in done.rows if r['Kind'] == 'cinder backend')
+    assert (backend['State'], '60 s long' in backend['Reason']) == (
+        'failed', True,
+    )  # fmt: skip
+    assert no_storage.starts() - starts == {'web': 1}
+    lab.start(VOLUMES)
+    no_storage.cloud.until(lambda: storage_is_up(no_storage), 'it is up')
+    again = no_storage.recover('run', 'resume', run_of(done), '--yes')
+    assert again.status == 0, again
+    assert no_storage.starts() - starts == {'web': 1, 'db': 1, 'root': 1}
+    assert no_storage.power() == no_storage.ran
+
+
+def run_of(done):
+    return re.search(r'run ([0-9a-f]{8})', done.stderr)[1]

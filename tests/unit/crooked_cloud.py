@@ -46,6 +46,12 @@ class Crooked:
         self.reasons = {}  # why a host is disabled
         self.down = ()  # the first words of paths that answer 503
         self._lock = threading.RLock()
+        self.store = {
+            'host': 'ctl@lab',
+            'binary': 'cinder-volume',
+            'state': 'up',
+            'updated_at': NOW,
+        }
         self.servers = {
             WEB: server(WEB, 'web', 'cmp1', task='powering-off'),
             DB: server(DB, 'db', 'cmp2', volumes=(STUCK, DATA)),
@@ -260,16 +266,7 @@ class Crooked:
         return {'attachments': []}
 
     def _storage(self, request):
-        return {
-            'services': [
-                {
-                    'host': 'ctl@lab',
-                    'binary': 'cinder-volume',
-                    'state': 'up',
-                    'updated_at': NOW,
-                }
-            ]
-        }
+        return {'services': [self.store]}
 
 
 def _ok(body):

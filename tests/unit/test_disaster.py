@@ -435,3 +435,22 @@ def test_a_host_tells_when_it_was_booted(tmp_path, monkeypatch, text, told):
 def test_a_host_without_that_file_does_not_tell(tmp_path, monkeypatch):
     monkeypatch.setattr(hello, '_STAT', str(tmp_path / 'none'))
     assert hello.booted_at() == ''
+
+
+@pytest.mark.parametrize('cluster', ['', 'ctl@all'])
+def test_nothing_is_begun_while_its_storage_is_down(powerless, cluster):
+    world, cloud = powerless
+    world.store |= {'cluster': cluster or None, 'state': 'down'}
+    step = planned(world, cloud)[f'attachments:{DB}']
+    assert step.args['backends'] == {'ctl@lab': cluster}
+    off = Step(f'off:{DB}', 'disaster.off', DB, dict(step.args))
+    agreed = carried(world, cloud, step.verb, step)
+    for one, operation in (
+        (step, agreed), (off, carried(world, cloud, off.verb, off))
+    ):  # fmt: skip
+        with pytest.raises(errors.StepFailed) as caught:
+            operation.follow(one, Control())
+        assert 'cinder-volume on ctl@lab is down' in caught.value.sentence
+    # Another host of the cluster has taken it over.
+    world.store |= {'host': f'{cluster or "ctl@lab"}', 'state': 'up'}
+    assert 'agree' in agreed.follow(step, Control()).note
