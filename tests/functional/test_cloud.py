@@ -9,6 +9,7 @@ import shutil
 import threading
 
 import pytest
+from openstack import exceptions
 
 from tests import practice as lib
 from tests.cloud import lab
@@ -373,3 +374,90 @@ def test_servers_whose_storage_stays_down_keep_their_one_start(no_storage):
 
 def run_of(done):
     return re.search(r'run ([0-9a-f]{8})', done.stderr)[1]
+
+
+def elsewhere(kept, folder):
+    """A snapshot of what keystone's other name makes another cloud."""
+    clouds = lib.write_clouds(folder, snapshots=str(folder / 'snapshots'))
+    text = clouds.read_text()
+    assert '//127.0.0.1:' in text
+    clouds.write_text(text.replace('//127.0.0.1:', '//localhost:'))
+    done = lib.recover(clouds, 'snapshot', 'save', '--name', 'foreign')
+    assert done.status == 0, done
+    [path] = (folder / 'snapshots').glob('*/manifest.json')
+    return path.parent
+
+
+def test_a_snapshot_of_another_cloud_is_refused_by_all(kept, tmp_path):
+    foreign = str(elsewhere(kept, tmp_path))
+    volumes, starts = kept.volumes(), kept.starts()
+    for words in (
+        ('cloud',), ('cloud', '--mode', 'clean'), ('volume', 'attach'),
+    ):  # fmt: skip
+        done = kept.recover(*words, '--snapshot', foreign, '--yes')
+        assert done.status == 3, done
+        [row] = done.rows
+        assert row['Verdict'] == 'foreign-snapshot'
+        assert 'of the cloud' in row['Reason']
+        assert '--os-cloud' in row['Way out']
+    assert (kept.volumes(), kept.starts()) == (volumes, starts)
+
+
+@pytest.fixture
+def shrunk(bed):
+    """After the snapshot a server is deleted with its volume, and a volume
+    of another one.
+    """
+    bed.boot(ONE, 'gone', 'less')
+    volumes = {
+        n: bed.cloud.add_volume(bed.ids[n], n) for n in ('gone', 'less')
+    }
+    bed.save()
+    storage = bed.cloud.sdk.block_storage
+    path = f'/servers/{bed.ids["less"]}/os-volume_attachments'
+    bed.cloud.call('DELETE', f'{path}/{volumes["less"]}')
+    bed.cloud.call('DELETE', f'/servers/{bed.ids["gone"]}')
+    lost = {'gone': bed.ids.pop('gone'), **volumes}
+    bed.ran.discard('gone')
+    for volume in volumes.values():
+        bed.cloud.until(
+            lambda v=volume: freed(storage, v), f'volume {volume} is free'
+        )
+    yield bed, lost
+    bed.heal()
+    bed.cloud.call('DELETE', f'/servers/{bed.ids.pop("less")}')
+    bed.ran.discard('less')
+
+
+def freed(storage, volume):
+    """Whether a volume is gone; one that is free is deleted."""
+    try:
+        if storage.get_volume(volume).status == 'available':
+            storage.delete_volume(volume)
+    except exceptions.NotFoundException:
+        return True
+    return False
+
+
+def test_what_was_deleted_since_the_snapshot_is_told_and_does_no_harm(shrunk):
+    bed, lost = shrunk
+    bed.lose(ONE)
+    bed.power_up(ONE)
+    had, starts = bed.volumes(), bed.starts()
+    done = bed.run('--yes')
+    assert done.status == 0, done
+    assert f'gone ({lost["gone"]})' not in done.stdout
+    assert "1 of the snapshot's servers are not there any more" in done.stderr
+    told = rows(done)
+    assert 'gone' not in told
+    assert told['less']['State'] == 'recovered'
+    assert f'it had volume {lost["less"]}' in told['less']['Reason']
+    assert bed.power() == bed.ran
+    assert bed.starts() - starts == {'web': 1, 'db': 1, 'root': 1, 'less': 1}
+    done = bed.recover('volume', 'attach', '--snapshot', bed.newest, '--yes')
+    assert done.status == 3, done
+    found = {row['Verdict'] for row in done.rows}
+    assert {'no-server', 'no-volume'} <= found <= {
+        'no-server', 'no-volume', 'ok'
+    }  # fmt: skip
+    assert bed.volumes() == had
