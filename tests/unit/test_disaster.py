@@ -8,6 +8,8 @@ import pytest
 
 from osc_recover import errors, operations
 from osc_recover.agent import hello
+from osc_recover.checks.disaster import Wrong
+from osc_recover.checks.finding import Finding, Remedy, Subject
 from osc_recover.checks.request import CloudRecovery
 from osc_recover.effects import Control
 from osc_recover.facts.disaster import DisasterSeen, Happened
@@ -137,6 +139,79 @@ def test_a_volume_that_it_lost_meanwhile_is_said():
     assert (row.code, row.act) == ('reboot', True)
     assert 'it had volume v1' in row.reason
     assert 'volume attach --snapshot 0a1b2c3d' in row.way_out
+
+
+def test_without_a_snapshot_one_that_has_lost_its_root_is_not_started():
+    bare = dataclasses.replace(SERVER, vm_state='stopped', volumes=())
+    now = snapshot(servers=(bare,), attachments=(), hosts=(OFF,))
+    made = recover_cloud(DisasterSeen(now, None, '', {'s1': (NOVA,)}), REQUEST)
+    [row] = [v for v in made.verdicts if v.server == 's1']
+    assert (row.code, row.act) == ('root-missing', False)
+    assert 'no volume of it any more' in row.reason
+
+
+# Mended before a start
+
+
+def of_volume(code, *, about='v1', way_out='a way out', remedy=None):
+    """What an audit says of the one volume."""
+    subject = Subject('volume', about, '', (), '', ('v1',))
+    return Finding(
+        code, about, 'so it is', '', way_out, 'warn',
+        subject=subject, remedy=remedy,
+    )  # fmt: skip
+
+
+def mended(*findings, status='available'):
+    """The plan for the one server, whose volume is in a status."""
+    [volume] = snapshot().volumes
+    now = snapshot(
+        volumes=(dataclasses.replace(volume, status=status),),
+        attachments=(ATTACHED,),
+        hosts=(OFF,),
+    )
+    found = DisasterSeen(now, BEFORE, 'then')
+    made = recover_cloud(found, REQUEST, Wrong(findings))
+    [row] = [v for v in made.verdicts if v.server == 's1']
+    titles = [phase.title for phase in made.phases]
+    return row, 'repair' in titles
+
+
+SETTLE = Remedy('volume.settle', {'was': 'available', 'to': 'in-use'})
+
+
+def test_what_an_audit_mends_is_mended_and_what_it_does_not_is_left():
+    row, repaired = mended(of_volume('volume-status', remedy=SETTLE))
+    assert (row.code, row.act, repaired) == ('reboot', True, True)
+    assert 'mended before its start: so it is' in row.reason
+    left = [
+        (),
+        (of_volume('volume-status'),),
+        (of_volume('volume-wedged', way_out='see it'),
+         of_volume('volume-status', remedy=SETTLE)),
+        (of_volume('volume-status', about='v9', remedy=None),),
+        (of_volume('vtpm', remedy=SETTLE),),
+    ]  # fmt: skip
+    for findings in left:
+        row, repaired = mended(*findings)
+        assert (row.code, row.act, repaired) == ('volumes-wrong', False, False)
+    row, _ = mended(*left[2])
+    assert (row.way_out, 'not mended from here' in row.reason) == (
+        'see it', True,
+    )  # fmt: skip
+
+
+def test_a_volume_that_could_not_be_exported_is_left_to_cinder_volume():
+    settle = Remedy('volume.settle', {'was': 'error', 'to': 'in-use'})
+    stale = of_volume('volume-error', way_out='start it anew', remedy=settle)
+    row, repaired = mended(stale, status='error')
+    assert (row.code, row.act, repaired) == ('volumes-wrong', False, False)
+    assert row.way_out == 'start it anew'
+
+
+def test_nothing_is_mended_of_volumes_that_are_as_they_should_be():
+    row, repaired = mended(status='in-use')
+    assert (row.act, repaired) == (True, False)
 
 
 # Operations
