@@ -262,7 +262,7 @@ def test_a_power_loss_of_one_server_is_reproduced(bed):
     assert [one['action'] for one in told].count('reboot') == 1
 
     [run] = lib.recover(bed.clouds, 'run', 'list').rows[:1]
-    [row] = lib.recover(bed.clouds, 'run', 'report', run['Run']).rows
+    row, *_ = lib.recover(bed.clouds, 'run', 'report', run['Run']).rows
     assert [*row['Phases']] == ['close', 'detect', 'recover', 'verify']
     assert 0 < row['Detected'] < row['Restored'] < row['Total']
 
