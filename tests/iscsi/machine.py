@@ -29,7 +29,9 @@ PROGRAMS = {
     'ssh': 'openssh-client',
     'ssh-keygen': 'openssh-client',
 }
-_BOOT = 240.0  # seconds; half a minute where nothing else runs
+_BOOT = 480.0  # seconds; half a minute where nothing else runs
+# A login alone takes a tenth of a minute there, and many times that else.
+_LOGIN = 60.0
 # Without a driver that the kernel lacks, it would wait for each of them.
 _KERNEL = 'root=/dev/vda rw console=ttyS0 quiet net.ifnames=0'
 
@@ -65,7 +67,7 @@ class Machine:
             stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
         end = time.monotonic() + _BOOT
-        while self._asked('true', 10).returncode:
+        while self._asked('true', _LOGIN).returncode:
             assert self._process.poll() is None, 'the machine has ended'
             assert time.monotonic() < end, f'no login: {self.console[-2000:]}'
             time.sleep(1)
