@@ -11,13 +11,12 @@ import pytest
 
 from osc_recover import operations, outcome
 from osc_recover.checks.request import PowerLoss as Drill
-from osc_recover.effects import Control
 from osc_recover.engine import Engine
 from osc_recover.gateways import host_states
 from osc_recover.observe import drill
 from osc_recover.observe.sessions import serving
 from osc_recover.procedures.drill import power_loss
-from tests.power.disaster_tool import none
+from tests.power.disaster_tool import Quick, none
 from tests.power.iscsi_hosts import IscsiHosts
 from tests.power.powerless_cloud import DB, VOLUMES, WEB, Powerless
 from tests.power.world import Fuse, FusedJournal, PowerLoss
@@ -28,11 +27,6 @@ from tests.unit.iscsi_double import OTHER, PORTAL, A, B
 OF_WEB = 'iqn.2010-10.org.openstack:volume-web'
 PATHS = ((A, PORTAL), (A, OTHER), (B, PORTAL))  # of db
 CLOSED = [f'iscsiadm -m session -r {number} -u' for number in (2, 3, 4)]
-
-
-class Quick(Control):
-    def wait(self, seconds):
-        super().wait(min(seconds, 0.01))
 
 
 class World(Powerless):

@@ -47,15 +47,18 @@ class Unmapped(Powerless):
         self._told()
 
     def clean(self):
-        """The guide's cleaning step, of two volumes, and a reboot of one."""
-        for volume in (ROOT, uuid(300)):
+        """The guide's cleaning step, of two volumes, and a reboot of one.
+
+        The other is left in a status that it does not stay in.
+        """
+        for volume, status in ((ROOT, 'available'), (uuid(300), 'in-use')):
             [name] = [
                 key
                 for key, one in self.attachments.items()
                 if one['volume_id'] == volume
             ]
             del self.attachments[name]
-            self.volumes[volume] |= {'status': 'available', 'attachments': []}
+            self.volumes[volume] |= {'status': status, 'attachments': []}
         [root] = [n for n, m in self.mappings.items() if m.volume == ROOT]
         self.dropped[root] = self.mappings.pop(root)
         self._told()
@@ -179,7 +182,20 @@ class Unmapped(Powerless):
             mappings=tuple(self.mappings.values()),
             connectors=(Connector('cmp1', {'host': 'cmp1'}),),
         )
-        return Mending(cells, records, tuple(self.dropped.values()))
+        return Mending(
+            cells,
+            records,
+            tuple(self.dropped.values()),
+            holders={
+                volume.id: tuple(
+                    one.server
+                    for one in seen.attachments
+                    if one.volume == volume.id
+                )
+                for volume in seen.volumes
+            },
+            statuses={volume.id: volume.status for volume in seen.volumes},
+        )
 
 
 class Rows:
