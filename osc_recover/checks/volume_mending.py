@@ -4,6 +4,7 @@
 import dataclasses
 from collections.abc import Iterator, Sequence
 
+from osc_recover.checks.audit.volume_states import ALONE
 from osc_recover.checks.finding import Finding, refuse
 from osc_recover.facts import Server
 from osc_recover.facts.mending import Mending
@@ -118,16 +119,7 @@ def _of_volumes(
                     'anew, if that is no root',
                 ),
             )
-        if status := facts.busy.get(volume):
-            yield _coded(
-                'volume-busy',
-                refuse(
-                    f'its volume {volume} is {status}, and what cinder does '
-                    'itself, or has failed to, is left alone',
-                    f'do not reboot it; openstack volume show {volume} tells '
-                    'when that is over',
-                ),
-            )
+        yield from _of_status(volume, facts.statuses.get(volume, ''))
         others = {*facts.holders.get(volume, ())} - {server.id}
         if others:
             yield _coded(
@@ -138,6 +130,29 @@ def _of_volumes(
                     'detach it there first, when it is not shared on purpose',
                 ),
             )
+
+
+def _of_status(volume: str, status: str) -> Iterator[Finding]:
+    if status in ALONE:
+        yield _coded(
+            'volume-busy',
+            refuse(
+                f'its volume {volume} is {status}, and what cinder does '
+                'itself, or has failed to, is left alone',
+                f'do not reboot it; openstack volume show {volume} tells when '
+                'that is over',
+            ),
+        )
+    elif status == 'error':
+        yield _coded(
+            'volume-error',
+            refuse(
+                f'its volume {volume} is in error, and cinder attaches none '
+                'that is',
+                'do not reboot it; once its storage serves it: openstack '
+                f'volume set --state available {volume}, then try again',
+            ),
+        )
 
 
 def _connector(facts: Mending, server: Server) -> Iterator[Finding]:

@@ -16,8 +16,8 @@ class Mending:
     their live mappings, attachments and how their hosts are let in.
     ``dropped``: mappings that nova has marked as deleted, the newest of each
     server and volume.  ``holders``: volume -> the servers that cinder gives
-    it to, where it is no shared one.  ``busy``: volume -> its status, of those
-    that are never touched.  ``why_none``: why the databases were not asked.
+    it to, where it is no shared one.  ``statuses``: volume -> its status, of
+    those that cinder has.  ``why_none``: why the databases were not asked.
     """
 
     cells: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -26,5 +26,5 @@ class Mending:
     holders: Mapping[str, tuple[str, ...]] = dataclasses.field(
         default_factory=dict
     )
-    busy: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    statuses: Mapping[str, str] = dataclasses.field(default_factory=dict)
     why_none: str = ''

@@ -12,6 +12,7 @@ from typing import Any
 
 from osc_recover import records
 from osc_recover.checks import volume_mending
+from osc_recover.checks.audit.volume_states import WEDGED
 from osc_recover.checks.finding import Finding
 from osc_recover.checks.request import VolumeRepair as VolumeRepair
 from osc_recover.checks.volume_rows import GOOD, VERDICTS, Row
@@ -21,6 +22,8 @@ from osc_recover.plan import Lane, Phase, Plan, Step, Verdict
 from osc_recover.procedures.by_hand import Renewal, in_order
 
 PROCEDURE = 'volume'
+# Statuses that a volume without attachments does not stay in.
+_STUCK = ('in-use', *WEDGED)
 # What deletes an attachment by its own ID; the verb of an audit is another
 # one's here.
 _VERBS = {'attachment.delete': 'attachment.end'}
@@ -53,17 +56,22 @@ def repair(
         *map(_left, left),
         *map(_passing, (row for row in rows if _is_passing(row))),
     ]
-    lanes = [
-        *(case.lane(request) for case in cases if not case.refusals()),
-        *(
+    # Servers are stopped for the latter, and nova is at them then.
+    phases = {
+        'records': [
             Lane(found[0].about, tuple(map(mend, found)), mutexes(found))
             for found in _by_subject(by_record)
-        ),
-    ]
+        ],
+        'repair': [c.lane(request) for c in cases if not c.refusals()],
+    }
     return Plan(
         procedure=PROCEDURE,
         hosts=_hosts(mine),
-        phases=(Phase('repair', tuple(lanes)),) if lanes else (),
+        phases=tuple(
+            Phase(title, tuple(lanes))
+            for title, lanes in phases.items()
+            if lanes
+        ),
         verdicts=tuple(verdicts),
         request=records.to_data(request),
     )
@@ -238,6 +246,7 @@ class Case:
             self._facts.cells[self._key],
             server.host,
         )
+        yield from self._freed(mapping.volume, held)
         for word, verb, args in renewal.steps():
             if verb == 'attachment.delete':
                 yield from self._let_go(mapping, held)
@@ -247,6 +256,15 @@ class Case:
                 )
             else:
                 yield self._step(word, verb, args, mapping.volume)
+
+    def _freed(self, volume: str, held: Sequence[str]) -> Iterator[Step]:
+        """cinder reserves only what is available, or has an attachment."""
+        status = self._facts.statuses.get(volume, '')
+        others = self._facts.holders.get(volume)
+        if status in _STUCK and not held and others == ():
+            args = {'was': status, 'to': 'available', 'servers': []}
+            name = f'free:{self._key}:{volume}'
+            yield Step(name, 'volume.settle', volume, args)
 
     def _let_go(
         self, mapping: BlockDevice, held: Sequence[str]

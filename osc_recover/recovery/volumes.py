@@ -9,7 +9,6 @@ from typing import Any
 from osc_recover import errors
 from osc_recover.checks import volume_rows
 from osc_recover.checks.audit.view import AuditView
-from osc_recover.checks.audit.volume_states import ALONE
 from osc_recover.checks.ceph import hints
 from osc_recover.checks.disaster import Wrong
 from osc_recover.checks.finding import Finding
@@ -194,13 +193,8 @@ class VolumesOfCloud:
             )
             asking = Asking(self._cloud, self._databases, hosts)
             known = mending(asking, servers, holders)
-        return dataclasses.replace(known, busy=_busy(view))
-
-
-def _busy(view: AuditView) -> dict[str, str]:
-    """Volumes that are never touched, and their statuses."""
-    told = view.seen.volumes
-    return {one.id: one.status for one in told if one.status in ALONE}
+        statuses = {one.id: one.status for one in view.seen.volumes}
+        return dataclasses.replace(known, statuses=statuses)
 
 
 def _check_known(

@@ -129,6 +129,15 @@ def volume_access() -> dict[str, list[str]]:
     return dict(files.read(paths.volumes() / 'access.json', {}))
 
 
+def let_in(volume: str, host: str) -> None:
+    """Let a host connect to a volume, as an attachment of cinder does."""
+    files.update(
+        paths.volumes() / 'access.json',
+        {},
+        lambda access: access.update({volume: [host]}),
+    )
+
+
 def volume_calls() -> list[Record]:
     """Each connect and disconnect: time, what, volume, host."""
     return files.lines(paths.volumes() / 'journal.jsonl')

@@ -53,6 +53,9 @@ def volume_error(view: AuditView) -> Iterator[Finding]:
             continue
         if any(not view.steady(user) for user in users):
             continue
+        given = {one.server for one in view.attachments[volume.id]}
+        if view.told('attachments') and given.isdisjoint(u.id for u in users):
+            continue  # Which is another finding, and comes first.
         yield _stuck(
             view, volume, f'server {_ids(users)} has it: cinder-volume could '
             'not export it when it started', 'in-use',
