@@ -436,6 +436,8 @@ def freed(storage, volume):
             storage.delete_volume(volume)
     except exceptions.NotFoundException:
         return True
+    except exceptions.BadRequestException:
+        return False  # nova deletes it at the same time.
     return False
 
 
