@@ -87,12 +87,8 @@ class Close:
         )
 
 
-class Detect(Looking):
-    """See on the host that sessions of the server are lost.
-
-    How soon that is, the journal tells; a host that does not answer is asked
-    again, as after a power loss.
-    """
+class _OnHost(Looking):
+    """Asks the host of a server for its sessions, until a deadline."""
 
     def __init__(
         self,
@@ -104,6 +100,14 @@ class Detect(Looking):
         self._links = links
         self._tick = tick
         self._clock = clock
+
+
+class Detect(_OnHost):
+    """See on the host that sessions of the server are lost.
+
+    How soon that is, the journal tells; a host that does not answer is asked
+    again, as after a power loss.
+    """
 
     def follow(self, step: Step, control: Control) -> Result:
         """Ask until the host tells.
@@ -130,19 +134,8 @@ class Detect(Looking):
         return Result(f'{host} has no session to {", ".join(lost.values())}')
 
 
-class Back(Looking):
+class Back(_OnHost):
     """See that there are as many sessions to each target as there were."""
-
-    def __init__(
-        self,
-        links: Links,
-        tick: float,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._links = links
-        self._tick = tick
-        self._clock = clock
 
     def follow(self, step: Step, control: Control) -> Result:
         """Ask until they are; nova has logged in before it tells an end.
