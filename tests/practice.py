@@ -285,12 +285,12 @@ class Practice:
                     'name': name,
                     'flavorRef': flavor
                     or ('tiny-nodisk' if volume else 'tiny'),
-                    'networks': self._networks(port),
+                    'networks': self.networks(port),
                     'host': host,
                     'metadata': metadata or {},
                 }
             }
-            body['server'] |= self._disks(volume, image, data)
+            body['server'] |= self.disks(volume, image, data)
             if group:
                 body['os:scheduler_hints'] = {'group': group}
             made.append(self.call('POST', '/servers', body)['server']['id'])
@@ -298,13 +298,21 @@ class Practice:
             self.wait(server, 'ACTIVE')
         return made
 
-    def _networks(self, port: bool) -> Any:
+    def networks(self, port: bool) -> Any:
+        """What a new server is connected to: nova's `networks`."""
         if not port:
             return 'none'
         found = self.sdk.network.find_network('practice-net')
         return [{'uuid': found.id}]
 
-    def _disks(self, volume: bool, image: str, data: int) -> dict[str, Any]:
+    def disks(
+        self, volume: bool, image: str = 'practice', data: int = 0
+    ) -> dict[str, Any]:
+        """What a new server has as disks: keys of nova's `server`.
+
+        :param volume: whether its root is one
+        :param data: how many data volumes it has, with a tag each
+        """
         source = self.sdk.image.find_image(image).id
         if not volume and not data:
             return {'imageRef': source}

@@ -98,9 +98,9 @@ def _body(cloud: lib.Practice, kind: Kind, name: str) -> dict[str, Any]:
     server = {
         'name': name,
         'flavorRef': 'tiny-nodisk' if kind.root_on_volume else 'tiny',
-        'networks': cloud._networks(True) * kind.ports,
+        'networks': cloud.networks(True) * kind.ports,
         'host': kind.host,
-        **cloud._root(kind.root_on_volume, 'practice'),
+        **cloud.disks(kind.root_on_volume),
     }
     if kind.zone:
         server['availability_zone'] = kind.zone
