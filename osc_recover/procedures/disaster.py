@@ -14,6 +14,7 @@ from osc_recover import records
 from osc_recover.checks import disaster
 from osc_recover.checks.disaster import View, Wrong, proof, repairs
 from osc_recover.checks.request import CloudRecovery as CloudRecovery
+from osc_recover.checks.snapshots import copies
 from osc_recover.facts import Server
 from osc_recover.facts.disaster import DisasterSeen
 from osc_recover.plan import Lane, Phase, Plan, Step, Verdict
@@ -153,6 +154,7 @@ def notes(view: View, verdicts: Sequence[Verdict]) -> Iterator[str]:
     else:
         yield f'compared with snapshot {view.request.snapshot} of {seen.made}'
     yield from _gone(view)
+    yield from _bare(view, verdicts)
     for gap in (*seen.now.gaps, *seen.ceph.gaps):
         yield f'{gap.what}: {gap.problem}'
     if why := seen.now.left_out.get('attachment ids'):
@@ -171,6 +173,17 @@ def notes(view: View, verdicts: Sequence[Verdict]) -> Iterator[str]:
     unproven = [v for v in verdicts if v.code == 'not-proven-off']
     if unproven:
         yield f'{len(unproven)} left alone, as they are not proven off'
+
+
+def _bare(view: View, verdicts: Sequence[Verdict]) -> Iterator[str]:
+    """What is lost for good if it is lost now: the guide has backups first."""
+    going = [verdict.server for verdict in verdicts if verdict.act]
+    volumes = {one.volume for s in going for one in view.attachments(s)}
+    if bare := copies.without_backup(view.seen.now, volumes):
+        yield (
+            'volumes without a backup, of servers that are started: '
+            f'{len(bare)}; {copies.mandatory(bare)} ({copies.REMEDY})'
+        )
 
 
 def _gone(view: View) -> Iterator[str]:

@@ -13,7 +13,7 @@ from osc_recover.checks.finding import Finding, Remedy, Subject
 from osc_recover.checks.request import CloudRecovery
 from osc_recover.effects import Control
 from osc_recover.facts.disaster import DisasterSeen, Happened
-from osc_recover.facts.snapshot import KeptMapping
+from osc_recover.facts.snapshot import Copy, KeptMapping
 from osc_recover.gateways.guests import Guests
 from osc_recover.observe.disaster import seen
 from osc_recover.operations.disaster_hosts import Up, command
@@ -318,6 +318,29 @@ def test_where_nobody_tells_which_attachment_nova_has_that_is_said():
         made = plan_of(world, cloud, before)
     [note] = [note for note in made.notes if 'nova was not asked' in note]
     assert 'before its server is started' in note
+
+
+def backups(*, of='v1', **changed):
+    """What the plan says of backups, with one of a volume."""
+    now = snapshot(
+        hosts=(OFF,),
+        attachments=(ATTACHED,),
+        copies=(Copy('backup', 'k1', of, 'nightly', '2026-11-19'),),
+        **changed,
+    )
+    made = recover_cloud(DisasterSeen(now, BEFORE, 'then', {}), REQUEST)
+    assert [v.act for v in made.verdicts if v.server == 's1'] == [True]
+    return [note for note in made.notes if 'backup' in note]
+
+
+def test_volumes_that_no_backup_is_of_are_named_with_the_plan():
+    [note] = backups(of='v2')
+    assert 'mandatory: data (openstack volume backup create' in note
+
+
+def test_of_backups_that_are_there_or_not_known_nothing_is_said():
+    assert not backups()
+    assert not backups(of='v2', unseen=('backups',))
 
 
 @pytest.fixture

@@ -4,12 +4,13 @@
 import dataclasses
 from collections.abc import Callable, Iterator
 
+from osc_recover.checks.snapshots import copies
 from osc_recover.checks.snapshots.change import text
 from osc_recover.checks.snapshots.cloud import power
 from osc_recover.checks.snapshots.names import Names
 from osc_recover.checks.snapshots.volumes import target
 from osc_recover.facts import Server
-from osc_recover.facts.snapshot import HostState, KeptVolume, Snapshot
+from osc_recover.facts.snapshot import HostState, Snapshot
 
 SAVED, LEFT_OUT, WARNING, UNKNOWN = 'saved', 'left-out', 'warning', 'unknown'
 PARTS = (
@@ -17,7 +18,6 @@ PARTS = (
     'mappings', 'allocations', 'hosts',
 )  # fmt: skip
 _COPIES = {'backups': 'backup', 'snapshots': 'snapshot'}
-_SOME = 5
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -65,26 +65,16 @@ def count(what: Snapshot, part: str) -> int:
 
 def _warnings(what: Snapshot) -> Iterator[Part]:
     """Backups are mandatory, whatever protects the storage."""
-    if not (what.knows('volumes') and what.knows('backups')):
-        return
-    bare = without_backup(what)
+    bare = copies.without_backup(what)
     if bare:
-        told = ', '.join(volume.name or volume.id for volume in bare[:_SOME])
-        more = f' and {len(bare) - _SOME} more' if len(bare) > _SOME else ''
         yield Part(
             'volumes without a backup',
             len(bare),
             WARNING,
-            f'backups are mandatory: {told}{more}',
-            'openstack volume backup create --force VOLUME; openstack recover '
-            'snapshot show names all of them',
+            copies.mandatory(bare),
+            f'{copies.REMEDY}; openstack recover snapshot show names all of '
+            'them',
         )
-
-
-def without_backup(what: Snapshot) -> list[KeptVolume]:
-    """The volumes that no usable backup is of."""
-    saved = {copy.volume for copy in what.copies if copy.kind == 'backup'}
-    return [volume for volume in what.volumes if volume.id not in saved]
 
 
 def rows(what: Snapshot, *, long: bool = False) -> Iterator[Row]:
@@ -119,10 +109,10 @@ def _server(server: Server) -> Row:
 
 
 def _volumes(what: Snapshot) -> Iterator[Row]:
-    copies = {(copy.kind, copy.volume): copy for copy in what.copies}
+    kept = {(copy.kind, copy.volume): copy for copy in what.copies}
     for volume in what.volumes:
-        backup = copies.get(('backup', volume.id))
-        snapshot = copies.get(('snapshot', volume.id))
+        backup = kept.get(('backup', volume.id))
+        snapshot = kept.get(('snapshot', volume.id))
         detail = [f'{volume.size_gb} GB']
         if backup:
             detail.append(f'backup of {backup.created_at}')
