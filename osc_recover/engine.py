@@ -29,6 +29,9 @@ from osc_recover.runs import Event, State
 
 _LOOK_AGAIN = 1.0  # seconds between two looks for a lost request's traces
 _WAIT = 1.0  # seconds
+# Lanes that only look wait for no slot, so it is this that keeps them from
+# asking everything at once; what they do not compete for is a place.
+_LOOKS = 0.1  # of the seconds between others
 
 
 Watcher = Callable[[Step, str, str], None]  # (step, state, note)
@@ -49,7 +52,7 @@ class Engine:
     :param guard: asked before each effect about the step's failed hosts
     :param workers: how many lanes run side by side
     :param max_failures: lanes that may fail before no more are begun; 0: all
-    :param stagger: seconds between the begins of two lanes
+    :param stagger: seconds between the begins of two lanes that write
     :param watch: told of every change of a step
     """
 
@@ -111,7 +114,7 @@ class Engine:
                 self.control.waiting = len(waiting) - len(ready)
                 for lane in ready:
                     waiting.remove(lane)
-                    self._space_out()
+                    self._space_out(writes=self._last_write(lane) >= 0)
                     slot: Future[None] = Future()
                     slots[slot] = lane
                     begun = pool.submit(self._lane, run, lane, slot)
@@ -125,11 +128,12 @@ class Engine:
                 self._count(len(failed))
         return set(failed)
 
-    def _space_out(self) -> None:
+    def _space_out(self, *, writes: bool) -> None:
         """Wait until the lane begun last is old enough for another one."""
         now = time.monotonic()
         time.sleep(max(self._next_begin - now, 0))
-        self._next_begin = max(self._next_begin, now) + self._stagger
+        pause = self._stagger * (1 if writes else _LOOKS)
+        self._next_begin = max(self._next_begin, now) + pause
 
     @contextlib.contextmanager
     def _pool(
