@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The steps of a move by hand, in the database.  Pure.
 
-Their order is the one in which a cut leaves least behind (internals 2.3):
+Their order is the one in which a cut leaves least behind:
 room, ports, the record itself, volumes, room given back, start.  Nothing that
 nova does comes between them, as the server is locked and looks stopped.
 """
@@ -50,9 +50,8 @@ def _steps(
     cell = view.known.cell(server.host)
     renewed = volumes(view, found, node.host)
     running = verdict.ran and not view.request.leave_stopped
-    # A lock that another run has left is taken over, a person's stays.
-    owns_lock = not server.locked or bool(markers.run_in(server.locked_reason))
-    if owns_lock:
+    locks = takes_lock(server)
+    if locks:
         yield _step('lock', 'server.lock', server)
     room = {
         'source': _provider(view, server.host),
@@ -94,8 +93,16 @@ def _steps(
             'volumes': [mapping.volume for mapping in renewed],
         },
     )
-    if owns_lock:
+    if locks:
         yield _step('unlock', 'server.unlock', server)
+
+
+def takes_lock(server: Server) -> bool:
+    """Whether a run locks it: one that a person has locked stays so.
+
+    A lock that another run has left is taken over.
+    """
+    return not server.locked or bool(markers.run_in(server.locked_reason))
 
 
 def move(view: View, server: Server, found: Movable, node: ComputeRow) -> Move:
@@ -173,7 +180,8 @@ class Renewal:
         """Word, verb and arguments of each step, in order.
 
         nova's mapping first: cinder deletes no attachment that nova uses,
-        and has none twice for one host (internals 2.3, S6).
+        and has none twice for one host (cinder/volume/api.py,
+        attachment_deletion_allowed).
         """
         mapping = self.mapping
         which: dict[str, Any] = {

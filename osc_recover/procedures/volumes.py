@@ -3,8 +3,9 @@
 
 Records that contradict each other are mended as an audit does.  A mapping of
 nova's whose attachment cinder has not, or that a reboot has dropped, gets a
-fresh attachment, before its server is rebooted again (internals 5.5b): the
-server is stopped, as nova reads mappings when it starts.
+fresh attachment, before its server is rebooted again, as that would drop what
+is left: the server is stopped, as nova reads mappings when it starts
+(nova/compute/manager.py, _get_instance_block_device_info).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,7 +20,7 @@ from osc_recover.checks.volume_rows import GOOD, VERDICTS, Row
 from osc_recover.facts import BlockDevice, Server
 from osc_recover.facts.mending import Mending
 from osc_recover.plan import Lane, Phase, Plan, Step, Verdict
-from osc_recover.procedures.by_hand import Renewal, in_order
+from osc_recover.procedures.by_hand import Renewal, in_order, takes_lock
 
 PROCEDURE = 'volume'
 # Statuses that a volume without attachments does not stay in.
@@ -213,7 +214,9 @@ class Case:
         server = self._server
         assert server is not None
         ran = server.vm_state == 'active'
-        yield self._step('lock', 'server.lock', {})
+        locks = takes_lock(server)
+        if locks:
+            yield self._step('lock', 'server.lock', {})
         if ran:
             yield self._step('stop', 'server.stop', {})
         for mapping, is_dropped in self._mappings():
@@ -221,7 +224,8 @@ class Case:
         if ran and start:
             args = {'host': server.host, 'request': ''}
             yield self._step('start', 'server.start', args)
-        yield self._step('unlock', 'server.unlock', {})
+        if locks:
+            yield self._step('unlock', 'server.unlock', {})
 
     def _mappings(self) -> list[tuple[BlockDevice, bool]]:
         """The root first, then by device."""

@@ -3,7 +3,7 @@
 
 import pytest
 
-from osc_recover import facts
+from osc_recover import facts, markers
 from osc_recover.checks.finding import Finding, Remedy, Subject
 from osc_recover.checks.request import VolumeRepair
 from osc_recover.checks.volume_rows import Row
@@ -100,6 +100,16 @@ def test_what_ran_is_started_again_unless_it_is_not_to_be(state, start, words):
     plan = planned(seen, servers=('s1',), start=start)
     done = {step.name.split(':')[0] for step in plan.steps()}
     assert done & {'stop', 'start'} == words
+
+
+@pytest.mark.parametrize(
+    'reason, locks', [('mine', False), (markers.marker('r0'), True)]
+)
+def test_the_lock_of_a_person_stays_and_keeps_users_out(reason, locks):
+    locked = server(locked=True, locked_reason=reason)
+    verbs = {step.verb for step in planned(mending((locked,))).steps()}
+    wanted = {'server.lock', 'server.unlock'} if locks else set()
+    assert {v for v in verbs if 'lock' in v} == wanted
 
 
 def test_a_leftover_of_cinders_is_deleted_before_the_new_one_is_exported():
