@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What in a server's records is of its host, and nova's alone to claim anew.
 
-The internals, 2.0; nova/compute/resource_tracker.py, MoveClaim.
+nova/compute/claims.py, MoveClaim; nova/compute/resource_tracker.py.
 """
 
 from collections.abc import Iterator, Mapping

@@ -50,7 +50,7 @@ class Claim:
     """Something in a server's records that belongs to one host.
 
     ``code`` is what kind it is (the constants below), ``detail`` which one.
-    Only nova's own claims can compute it anew (internals 2.0).
+    Only nova's own claims can compute it anew (nova/compute/claims.py).
     """
 
     code: str

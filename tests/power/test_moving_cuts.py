@@ -139,7 +139,7 @@ def state(world, *, exact=True):
     }
 
 
-def test_a_move_has_the_effects_of_the_internals_in_their_order(tmp_path):
+def test_the_effects_of_a_move_come_in_their_order(tmp_path):
     found = situation()
     plan = planned(found)
     lane = next(one for one in plan.lanes() if one.name == 's1')

@@ -10,8 +10,8 @@ from osc_recover.checks.registry import check
 from osc_recover.facts import Migration, Server
 
 _DONE, _FINISHED = 'done', 'finished'
-# A starting nova-compute destroys the guests of these (internals of nova:
-# compute/manager.py, _destroy_evacuated_instances).
+# A starting nova-compute destroys the guests of these (nova/compute/
+# manager.py, _destroy_evacuated_instances).
 _ARMED = ('accepted', 'pre-migrating', 'done')
 
 

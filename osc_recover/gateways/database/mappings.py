@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Volumes in nova's own database: which attachment, and its connection.
 
-A moved server's volumes get new attachments (internals 2.3 S6): nova's row
+A moved server's volumes get new attachments, as in nova's evacuation (nova/
+compute/manager.py, _do_rebuild_instance): nova's row
 first names the new one and has no connection, then gets the destination's.  A
 start between the two would leave the volume out, so the server must be
 stopped, and nothing may be under way.
@@ -100,7 +101,7 @@ def revive(
 ) -> None:
     """Bring back a mapping that nova has dropped, for a fresh attachment.
 
-    It has no connection yet (internals 5.5b).
+    It has no connection yet.
 
     :param mapping: as it was when it was dropped
     :param host: where the server must be, stopped

@@ -2,8 +2,7 @@
 """A server's move in nova's own database: one transaction, and back again.
 
 What nova's evacuation writes, written by hand (nova/compute/
-resource_tracker.py ``finish_evacuation``, nova/compute/api.py ``evacuate``;
-internals 2.3 S4).
+resource_tracker.py ``finish_evacuation``, nova/compute/api.py ``evacuate``).
 """
 
 from collections.abc import Mapping

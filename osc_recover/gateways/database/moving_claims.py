@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What in a server's records belongs to one host: read, not judged.
 
-Only nova's own claims compute it anew (internals 2.0).
+Only nova's own claims compute it anew (nova/compute/claims.py, MoveClaim).
 """
 
 import json

@@ -2,7 +2,7 @@
 """What must still be so inside the transaction of a move.
 
 Every read takes a lock, for a plain one may answer from before the
-transaction (internals 2.2).
+transaction (MariaDB: consistent reads under REPEATABLE READ).
 """
 
 import json
