@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import Self
 
 from osc_recover.effects import Control, Guard, Kept, Operation
-from osc_recover.facts import Migration, Server, Service
 from osc_recover.gateways.accounts import Accounts
 from osc_recover.gateways.allocations import Allocations
 from osc_recover.gateways.attachments import Attachments
@@ -33,12 +32,12 @@ from osc_recover.operations import (
     disaster,
     domains,
     drill,
+    evacuations,
     guard,
     host,
     host_services,
     instances,
     mounts,
-    proof,
     renumbering,
     server,
     service,
@@ -48,16 +47,10 @@ from osc_recover.operations import (
     volume_server,
 )
 from osc_recover.operations import guests as of_guests
-from osc_recover.operations.watch import Shared, UnderWay
-from osc_recover.plan import Plan
+from osc_recover.operations.watch import Shared
 from osc_recover.runs import Run
 
 TICK = 0.2  # seconds between two list calls that lanes wait for
-_PROOFS = 15  # ticks that proofs gather while more are on their way
-_FEW = 4  # evacuations under way whose ends are looked for at every tick
-_MOST = 5.0  # ticks between two readings, at the most
-
-Looked = tuple[float, dict[str, Server]]  # time.monotonic(), servers by ID
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -104,46 +97,29 @@ def of_run(
     power: host.Power,
     grace: float,
     mark: Callable[[str], str],
-    looked: Looked | None = None,
+    looked: evacuations.Looked | None = None,
     tick: float = TICK,
 ) -> OfRun:
-    """Make the operations of a run.
+    """Make the operations of a run that moves servers off failed hosts.
 
     :param grace: seconds that a request without an answer may be queued
     :param mark: host -> when our own last write left its service record
     :param looked: what the plan saw, when this process has made it
     """
     compute = services.compute
-    timeout = float(run.plan.request.get('timeout', 0))
-    lists = _Lists.of(compute, run.plan)
-    under_way = UnderWay()
     verbs: dict[str, Operation] = {
         'host.fence': host.Fence(power),
         'service.force-down': service.ForceDown(compute, run.id, grace),
         'service.up': service.Up(compute, grace),
-        'server.reset-state': server.ResetState(compute, grace),
-        'server.evacuate': server.Evacuate(
-            compute,
-            Shared(
-                lists.migrations,
-                tick,
-                ticks=lambda: ticks_between(control.waiting, len(under_way)),
-            ),
-            Shared(lists.servers, tick, first=looked),
-            under_way,
-            grace=grace,
-            timeout=timeout,
-            control=control,
-        ),
-        'server.stop': server.Stop(
-            compute, tick=tick, grace=grace, timeout=timeout
-        ),
-        'server.prove': proof.Prove(
+        **evacuations.verbs(
             compute,
             services.network,
             services.volumes,
-            tick=_PROOFS * tick,
-            hurried=lambda: not under_way,
+            run.plan,
+            control,
+            grace=grace,
+            looked=looked,
+            tick=tick,
         ),
     }
     if services.holders:
@@ -153,11 +129,10 @@ def of_run(
             run.id,
             tick=tick,
             grace=grace,
-            timeout=timeout,
+            timeout=float(run.plan.request.get('timeout', 0)),
         )
-    return OfRun(
-        verbs, guard.StillDead(Shared(lists.services, tick), mark, control)
-    )
+    alive = Shared(lambda: evacuations.services(compute, run.plan.hosts), tick)
+    return OfRun(verbs, guard.StillDead(alive, mark, control))
 
 
 def of_hosts(
@@ -369,52 +344,3 @@ def of_instances(
     """Make the operations of a run on the states of servers."""
     verbs = instances.verbs(compute, databases, grace)
     return OfRun(verbs, lambda run, host: None)
-
-
-def ticks_between(waiting: int, under_way: int) -> float:
-    """Ticks until records are read again.
-
-    A reading costs nova time that evacuations need.  While nobody waits for a
-    slot, an end matters the less the more others are still to come.
-    """
-    return 1.0 if waiting else min(max(under_way / _FEW, 1.0), _MOST)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Lists:
-    """The lists that all lanes wait for."""
-
-    compute: Compute
-    hosts: tuple[str, ...]
-    after: int  # records up to it are older than the plan
-    page: int  # records of one request: one of each server, and some more
-
-    @classmethod
-    def of(cls, compute: Compute, plan: Plan) -> Self:
-        """Those that the evacuations of a plan need."""
-        steps = [s for s in plan.steps() if s.verb == 'server.evacuate']
-        after = min((int(s.args['after']) for s in steps), default=0)
-        return cls(compute, plan.hosts, after, min(len(steps) + 10, 1000))
-
-    def migrations(self) -> tuple[Migration, ...]:
-        """Evacuations off the hosts, since the plan."""
-        return tuple(
-            record
-            for host in self.hosts
-            for record in self.compute.evacuations_since(
-                host, self.after, self.page
-            )
-        )
-
-    def servers(self) -> dict[str, Server]:
-        """Servers that are still on the hosts."""
-        return {
-            server.id: server
-            for host in self.hosts
-            for server in self.compute.servers(host)
-        }
-
-    def services(self) -> dict[str, Service]:
-        """The hosts' own services."""
-        found = [self.compute.compute_service(host) for host in self.hosts]
-        return {service.host: service for service in found if service}

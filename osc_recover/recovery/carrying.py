@@ -14,6 +14,7 @@ from osc_recover.gateways.compute import Compute
 from osc_recover.gateways.database import Databases
 from osc_recover.gateways.fence import FenceAgents
 from osc_recover.journal import Journal
+from osc_recover.operations import evacuations
 from osc_recover.recovery.services import ServicesOfHosts
 from osc_recover.recovery.tools import Tools
 from osc_recover.runs import Run
@@ -34,7 +35,7 @@ class Carrying:
         journal: Journal,
         services: ServicesOfHosts,
         databases: Callable[[], Databases],
-        looked: operations.Looked | None = None,
+        looked: evacuations.Looked | None = None,
     ) -> None:
         self._journal = journal
         power = FenceAgents(settings.fence, settings.fence_timeout)

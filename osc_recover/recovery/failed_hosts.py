@@ -5,7 +5,7 @@ import dataclasses
 import time
 from collections.abc import Sequence
 
-from osc_recover import errors, markers, operations
+from osc_recover import errors, markers
 from osc_recover.checks.request import Request, Return
 from osc_recover.evidence import beats
 from osc_recover.facts import Situation
@@ -13,6 +13,7 @@ from osc_recover.gateways.cloud import Cloud
 from osc_recover.gateways.compute import Compute
 from osc_recover.gateways.fence import FenceAgents
 from osc_recover.observe import situation as observe
+from osc_recover.operations import evacuations
 from osc_recover.plan import Plan
 from osc_recover.procedures import host as procedure
 from osc_recover.procedures import returning
@@ -42,7 +43,7 @@ class FailedHosts:
         self._settings = settings
         self._runs = runs
         self._by_hand = by_hand
-        self.looked: operations.Looked | None = None
+        self.looked: evacuations.Looked | None = None
 
     def plan(self, request: Request) -> Plan:
         """Look at the cloud, and plan the recovery of failed hosts.

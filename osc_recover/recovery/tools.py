@@ -20,6 +20,7 @@ from osc_recover.gateways.hosts import Hosts
 from osc_recover.gateways.inventory import storage
 from osc_recover.journal import Journal
 from osc_recover.observe.sessions import serving
+from osc_recover.operations import evacuations
 from osc_recover.procedures import (
     attaching,
     disaster,
@@ -65,7 +66,7 @@ class Tools:
         databases: Callable[[], Databases],
         power: FenceAgents,
         hosts_off: HostsOff,
-        looked: operations.Looked | None,
+        looked: evacuations.Looked | None,
         journal: Journal,
     ) -> None:
         self._cloud = cloud

@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from osc_recover import errors, markers, operations
+from osc_recover import errors, markers
 from osc_recover.effects import Control
 from osc_recover.facts import Attachment, Port, Situation
 from osc_recover.gateways.api import Reply
-from osc_recover.operations import proof, server, service
+from osc_recover.operations import evacuations, proof, server, service
 from osc_recover.operations.watch import Shared, UnderWay
 from osc_recover.plan import Step
 from tests.power.world import World
@@ -50,7 +50,7 @@ def changed(cloud, key='s1', **values):
 def test_records_are_read_seldom_while_nobody_waits_for_an_end(
     waiting, under_way, ticks
 ):
-    assert operations.ticks_between(waiting, under_way) == ticks
+    assert evacuations.ticks_between(waiting, under_way) == ticks
 
 
 # Evacuate
