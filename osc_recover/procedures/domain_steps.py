@@ -3,8 +3,8 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from osc_recover.checks import domain_settings as settings
-from osc_recover.checks import domains as checks
+from osc_recover.checks.domains import findings as checks
+from osc_recover.checks.domains import settings
 from osc_recover.checks.finding import Finding
 from osc_recover.checks.request import DomainRepair
 from osc_recover.facts import (

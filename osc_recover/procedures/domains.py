@@ -9,7 +9,7 @@ import ipaddress
 from collections.abc import Iterator, Sequence
 
 from osc_recover import records
-from osc_recover.checks import domains as checks
+from osc_recover.checks.domains import findings as checks
 from osc_recover.checks.finding import Finding
 from osc_recover.checks.request import DomainRepair as DomainRepair
 from osc_recover.facts import DomainsSeen, Server

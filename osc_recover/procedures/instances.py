@@ -10,8 +10,8 @@ from typing import Any
 
 from osc_recover import records
 from osc_recover.checks.finding import Finding
-from osc_recover.checks.instance_change import of_change
-from osc_recover.checks.instance_states import BY_API, power_word
+from osc_recover.checks.instances.change import of_change
+from osc_recover.checks.instances.states import BY_API, power_word
 from osc_recover.checks.request import InstanceChange as InstanceChange
 from osc_recover.facts import InstanceRow, InstanceStanding
 from osc_recover.plan import Lane, Phase, Plan, Step, Verdict

@@ -4,7 +4,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from osc_recover import errors
-from osc_recover.checks.domain_rows import Row, rows
+from osc_recover.checks.domains.rows import Row, rows
 from osc_recover.checks.request import DomainRepair
 from osc_recover.facts import DomainsSeen, NetworkFilter, Server
 from osc_recover.gateways.compute import Compute

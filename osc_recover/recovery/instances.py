@@ -5,8 +5,9 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 
 from osc_recover import errors
-from osc_recover.checks import instance_hosts, instance_ids, instance_rows
-from osc_recover.checks import instance_states as states
+from osc_recover.checks.instances import hosts as of_hosts
+from osc_recover.checks.instances import ids, states
+from osc_recover.checks.instances import rows as of_rows
 from osc_recover.checks.request import InstanceChange
 from osc_recover.facts import HostDomains, InstanceRow, Placed
 from osc_recover.gateways.cloud import Cloud
@@ -28,7 +29,7 @@ _OF_GUESTS = ('active', 'stopped')
 class Shown:
     """The rows of a server, and what its id has turned out to be."""
 
-    rows: tuple[instance_rows.Row, ...]
+    rows: tuple[of_rows.Row, ...]
     note: str = ''
 
 
@@ -49,21 +50,21 @@ class InstancesOfCells:
         :raises errors.Refused: when no cell has such a server
         :raises errors.DatabaseError: when no cell answers
         """
-        found = observe.find(self._databases, instance_ids.readings(text))
-        hits = instance_ids.meant(text, found)
-        gaps = tuple(instance_rows.of_gaps(found.gaps))
+        found = observe.find(self._databases, ids.readings(text))
+        hits = ids.meant(text, found)
+        gaps = tuple(of_rows.of_gaps(found.gaps))
         if len(hits) != 1:
-            several = tuple(instance_rows.of_several(hits))
+            several = tuple(of_rows.of_several(hits))
             return Shown((*several, *gaps), _not_one(text, hits))
-        note = instance_ids.said(text, hits[0], found)
+        note = ids.said(text, hits[0], found)
         cell, row = self._row(hits[0])
-        rows = [*instance_rows.of_row(row)]
+        rows = [*of_rows.of_row(row)]
         if others:
             seen = observe.seen(self._cloud, self._databases, cell, row)
-            rows += instance_rows.of_others(seen)
+            rows += of_rows.of_others(seen)
         return Shown((*rows, *gaps), note)
 
-    def list(self, hosts: Sequence[str]) -> Iterator[instance_hosts.Row]:
+    def list(self, hosts: Sequence[str]) -> Iterator[of_hosts.Row]:
         """What each of three thinks is on hosts, a row a server.
 
         :raises errors.UnknownHost: for a name that is no compute host
@@ -76,9 +77,7 @@ class InstancesOfCells:
                 self._cloud, self._databases, host, told.get(host)
             )
             beside = tuple(d for d in told.values() if d.host != host)
-            yield from instance_hosts.rows(
-                dataclasses.replace(seen, beside=beside)
-            )
+            yield from of_hosts.rows(dataclasses.replace(seen, beside=beside))
 
     @property
     def asks_hosts(self) -> bool:
@@ -123,9 +122,9 @@ class InstancesOfCells:
         return change_instance(seen, request)
 
     def _one(self, text: str) -> Placed:
-        readings = instance_ids.readings(text)
+        readings = ids.readings(text)
         found = observe.find(self._databases, readings)
-        return instance_ids.the_one(text, found)
+        return ids.the_one(text, found)
 
     def _row(self, placed: Placed) -> tuple[Cell, InstanceRow]:
         found = observe.row(self._databases, placed)

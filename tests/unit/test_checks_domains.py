@@ -3,8 +3,8 @@
 
 import pytest
 
-from osc_recover.checks import domains
-from osc_recover.checks.domain_rows import rows
+from osc_recover.checks.domains import findings as domains
+from osc_recover.checks.domains.rows import rows
 from osc_recover.facts import (
     Definition,
     Domain,

@@ -5,7 +5,7 @@ import dataclasses
 
 import pytest
 
-from osc_recover.checks.instance_hosts import further, rows
+from osc_recover.checks.instances.hosts import further, rows
 from osc_recover.facts import (
     CellGap,
     Domain,

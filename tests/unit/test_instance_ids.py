@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from osc_recover import errors
-from osc_recover.checks import instance_ids as ids
+from osc_recover.checks.instances import ids
 from osc_recover.facts import CellGap, Found, Placed, Reading
 
 UUID = '3f57699a-e773-4650-a443-b4b37eed5a06'

@@ -4,7 +4,7 @@
 import pytest
 
 from osc_recover import errors
-from osc_recover.checks import instance_states as states
+from osc_recover.checks.instances import states
 
 # nova/objects/fields.py: InstanceState.ALL, of nova 26 to 34.
 ALL = {

@@ -5,8 +5,9 @@ import dataclasses
 
 import pytest
 
-from osc_recover.checks import instance_rows, registry
-from osc_recover.checks.instances import OTHERS, of_instance
+from osc_recover.checks import registry
+from osc_recover.checks.instances import rows as instance_rows
+from osc_recover.checks.instances.disagreements import OTHERS, of_instance
 from osc_recover.commands.instance import Value
 from osc_recover.facts import (
     Allocation,

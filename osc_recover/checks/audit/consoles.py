@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from osc_recover.checks.audit.settings import Case, cases
 from osc_recover.checks.audit.view import AuditView
-from osc_recover.checks.domain_settings import (
+from osc_recover.checks.domains.settings import (
     CLIENT,
     EVERYWHERE,
     LISTEN,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from osc_recover.checks.audit.view import AuditView, server_subject
 from osc_recover.checks.finding import Finding, found
-from osc_recover.checks.instance_states import OFF, power_word
+from osc_recover.checks.instances.states import OFF, power_word
 from osc_recover.checks.registry import check
 from osc_recover.facts import Placed, Server
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from osc_recover.checks.audit.view import AuditView, server_subject
 from osc_recover.checks.finding import Finding, Remedy, found
 from osc_recover.checks.foreign import close
-from osc_recover.checks.instance_states import power_word
+from osc_recover.checks.instances.states import power_word
 from osc_recover.checks.registry import check
 from osc_recover.facts import Migration, Server
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from osc_recover.checks import finding
 from osc_recover.checks.audit.guests import goes_on
 from osc_recover.checks.audit.view import AuditView, server_subject
-from osc_recover.checks.domain_settings import missing_filters
+from osc_recover.checks.domains.settings import missing_filters
 from osc_recover.checks.finding import Finding
 from osc_recover.checks.registry import check
 from osc_recover.facts import DomainDetail, HostLook, Server

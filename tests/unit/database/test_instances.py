@@ -4,7 +4,7 @@
 import pytest
 
 from osc_recover import errors
-from osc_recover.checks import instance_ids
+from osc_recover.checks.instances import ids
 from osc_recover.effects import Control
 from osc_recover.facts import MappedVolume
 from osc_recover.gateways.database.instances import Instances, mapped_cell
@@ -28,7 +28,7 @@ def nova(one_server):
 
 
 def found(databases, text):
-    hits = observe.find(databases, instance_ids.readings(text))
+    hits = observe.find(databases, ids.readings(text))
     return [(one.cell, one.uuid, one.readings) for one in hits.placed]
 
 
@@ -86,7 +86,7 @@ def test_a_name_may_have_anything_in_it(nova, name):
 def test_deleted_servers_are_found_by_id_and_not_by_name(nova):
     server, databases = nova
     cells.put(server, 'cell1', deleted=3, id=3)
-    [hit] = observe.find(databases, instance_ids.readings(UUID)).placed
+    [hit] = observe.find(databases, ids.readings(UUID)).placed
     assert hit.deleted
     assert found(databases, 'web-1') == []
 
@@ -140,9 +140,9 @@ def test_where_a_server_that_is_not_found_is_mapped(nova):
     server, databases = nova
     cells.put(server, 'cell1')
     server.admin('DELETE FROM cell1.instances')
-    known = observe.find(databases, instance_ids.readings(UUID))
+    known = observe.find(databases, ids.readings(UUID))
     assert (known.placed, known.mapped) == ((), 'cell1')
-    assert observe.find(databases, instance_ids.readings('7')).mapped == ''
+    assert observe.find(databases, ids.readings('7')).mapped == ''
 
 
 def test_a_host_has_its_servers_and_others_are_found_where_they_are(nova):
@@ -163,7 +163,7 @@ def test_a_cell_is_asked_three_times_at_the_most(nova):
         "SET GLOBAL log_output = 'TABLE'", 'SET GLOBAL general_log = 1'
     )
     try:
-        [hit] = observe.find(databases, instance_ids.readings('15b9')).placed
+        [hit] = observe.find(databases, ids.readings('15b9')).placed
         cell, _ = observe.row(databases, hit)
         Instances(cell.name, cell.database).volumes(UUID)
     finally:
@@ -208,7 +208,7 @@ def test_a_cell_that_does_not_answer_is_named_and_others_are_asked(
     account = f'nova:{mariadb.PASSWORD.replace(" ", "%20")}'
     where = {'account': account, 'database': 'cell2', **change}
     cells.map_cell(server, 'cell2', server.url(**where))
-    known = observe.find(databases, instance_ids.readings('web-1'))
+    known = observe.find(databases, ids.readings('web-1'))
     assert [one.uuid for one in known.placed] == [UUID]
     [gap] = known.gaps
     assert gap.cell == 'cell2'
@@ -224,14 +224,14 @@ def test_when_no_cell_answers_that_is_the_error(nova):
     with pytest.raises(
         errors.DatabaseUnreachable, match="database cell 'cell"
     ):
-        observe.find(databases, instance_ids.readings(UUID))
+        observe.find(databases, ids.readings(UUID))
 
 
 def test_a_cell_without_our_tables_is_another_version(nova):
     server, databases = nova
     server.admin('DROP TABLE cell1.instances', 'DROP TABLE cell2.instances')
     with pytest.raises(errors.DatabaseVersion):
-        observe.find(databases, instance_ids.readings(UUID))
+        observe.find(databases, ids.readings(UUID))
 
 
 # States

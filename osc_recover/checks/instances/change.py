@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from osc_recover.checks.finding import Finding, note, refuse, warn
 from osc_recover.checks.foreign import ENDED
-from osc_recover.checks.instance_states import OFF, leaving, power_word
+from osc_recover.checks.instances.states import OFF, leaving, power_word
 from osc_recover.checks.request import InstanceChange
 from osc_recover.facts import InstanceStanding
 

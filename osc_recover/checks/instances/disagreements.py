@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from osc_recover.checks import registry
 from osc_recover.checks.audit.view import AuditView
 from osc_recover.checks.finding import Finding, warn
-from osc_recover.checks.instance_facts import everything
-from osc_recover.checks.instance_states import (
+from osc_recover.checks.instances.facts import everything
+from osc_recover.checks.instances.states import (
     POWER_STATES,
     SETTABLE,
     leaving,

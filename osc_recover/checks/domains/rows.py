@@ -4,7 +4,7 @@
 import dataclasses
 from collections.abc import Iterator
 
-from osc_recover.checks.domains import SERIOUS, findings, seen_at
+from osc_recover.checks.domains.findings import SERIOUS, findings, seen_at
 from osc_recover.checks.finding import Finding
 from osc_recover.facts import DomainsSeen, HostLook, Server
 

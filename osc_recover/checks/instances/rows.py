@@ -5,10 +5,10 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from osc_recover.checks import instance_ids
 from osc_recover.checks.finding import Finding
-from osc_recover.checks.instance_states import power_word
-from osc_recover.checks.instances import OTHERS, of_instance
+from osc_recover.checks.instances import ids
+from osc_recover.checks.instances.disagreements import OTHERS, of_instance
+from osc_recover.checks.instances.states import power_word
 from osc_recover.facts import CellGap, InstanceRow, InstanceSeen, Placed
 
 OK, SEVERAL, UNKNOWN = 'ok', 'several', 'unknown'
@@ -79,7 +79,7 @@ def _said(one: Placed) -> str:
     state = 'deleted' if one.deleted else one.vm_state or 'no vm_state'
     where = f'on {one.host}' if one.host else 'on no host'
     return (
-        f'{instance_ids.how(one)}: {one.name or "no name"}, {state} {where}, '
+        f'{ids.how(one)}: {one.name or "no name"}, {state} {where}, '
         f'in cell {one.cell}'
     )
 
