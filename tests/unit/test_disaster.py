@@ -209,6 +209,36 @@ def test_a_volume_that_could_not_be_exported_is_left_to_cinder_volume():
     assert row.way_out == 'start it anew'
 
 
+def wanted(finding, *attachments):
+    """The volumes that the one server must have when it is started."""
+    server = dataclasses.replace(SERVER, image='i1')
+    now = snapshot(servers=(server,), attachments=attachments, hosts=(OFF,))
+    found = DisasterSeen(now, BEFORE, 'then')
+    made = recover_cloud(found, REQUEST, Wrong((finding,)))
+    return made.step('start:s1').args['volumes']
+
+
+def test_what_cinder_alone_had_is_not_missed_once_it_is_ended():
+    left = {'id': 'a9', 'sides': ('cinder',), 'status': 'reserved'}
+    ended = Finding(
+        'attachment-reserved', 'a9', 'so it is', '', '', 'warn',
+        subject=Subject('attachment', 'a9', '', (), '', ('v1',)),
+        remedy=Remedy('attachment.delete', {'volume': 'v1'}),
+    )  # fmt: skip
+    other = dataclasses.replace(ATTACHED, **left)
+    assert wanted(ended, other) == []
+    assert wanted(ended, ATTACHED, other) == ['v1']
+
+
+def test_a_mapping_that_is_not_brought_back_is_not_waited_for():
+    dropped = Finding(
+        'mapping-dropped', 's1', 'so it is', '', '', 'warn',
+        subject=Subject('server', 's1', '', (), '', ('v1',)),
+    )  # fmt: skip
+    # Nobody knows the server well enough to mend it.
+    assert wanted(dropped) == []
+
+
 def test_nothing_is_mended_of_volumes_that_are_as_they_should_be():
     row, repaired = mended(status='in-use')
     assert (row.act, repaired) == (True, False)
