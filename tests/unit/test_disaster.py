@@ -67,6 +67,21 @@ def test_only_a_domain_that_is_shut_off_is_off(state):
     assert not verdict(host=host).act
 
 
+@pytest.mark.parametrize('state', ['active', 'paused', 'rescued', 'resized'])
+def test_where_no_power_was_lost_a_guest_may_be_as_nova_has_it(state):
+    told = verdict(host=HOST, vm_state=state)
+    assert (told.code, told.act, told.way_out) == ('ok', False, '')
+
+
+@pytest.mark.parametrize(
+    'state, said', [('stopped', 'server start s1'), ('error', 'instance set')]
+)
+def test_a_guest_that_nova_does_not_take_for_running_is_told(state, said):
+    told = verdict(host=HOST, vm_state=state)
+    assert (told.code, told.act) == ('runs-unknown-to-nova', False)
+    assert said in told.way_out
+
+
 @pytest.mark.parametrize(
     'changed',
     [

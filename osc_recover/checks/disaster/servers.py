@@ -17,6 +17,9 @@ _AT_REST = {
     'soft-delete': 'restore',
     'deleted': 'restore',
 }
+# Besides active, states of servers whose guests are there, of which nova stops
+# none (nova/compute/manager.py, _sync_instance_power_state).
+_RUNNING = ('paused', 'rescued', 'resized')
 # What nova/compute/api.py starts, and what it reboots hard.
 STARTED, REBOOTED = ('stopped',), ('active', 'error')
 _STOP, _START = 'stop', {'start', 'reboot'}
@@ -64,12 +67,19 @@ def _runs(view: View, server: Server) -> Finding | None:
         return None
     if server.vm_state == 'active':
         return fine('its guest runs')
+    if server.vm_state in _RUNNING:
+        return fine(f'it is {server.vm_state}, and its guest is there')
+    then = (
+        f'nova stops it when it next compares, unless openstack server start '
+        f'{server.id} comes first'
+        if server.vm_state in STARTED
+        else 'where the guest is well: openstack recover instance set '
+        f'{server.id} --vm-state active'
+    )
     return refusal(
         'runs-unknown-to-nova',
         f'its guest runs, and nova has it {server.vm_state}',
-        f'openstack recover instance show {server.id}; nova stops it when it '
-        f'next compares, unless openstack server start {server.id} comes '
-        'first',
+        f'openstack recover instance show {server.id}; {then}',
     )
 
 
