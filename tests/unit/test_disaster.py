@@ -83,6 +83,15 @@ def test_a_guest_that_nova_does_not_take_for_running_is_told(state, said):
 
 
 @pytest.mark.parametrize(
+    'power, code', [(1, 'reboot'), (0, 'reboot'), (4, 'did-not-run')]
+)
+def test_one_in_error_ran_unless_its_guest_was_shut_down(power, code):
+    broken = dataclasses.replace(SERVER, vm_state='error', power_state=power)
+    told = verdict(before=snapshot(servers=(broken,)), vm_state='error')
+    assert (told.code, told.ran) == (code, power != 4)
+
+
+@pytest.mark.parametrize(
     'changed',
     [
         {'boot_id': 'boot-1'},

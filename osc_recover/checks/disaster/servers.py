@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from osc_recover.checks.disaster import proof
 from osc_recover.checks.disaster.view import View, fine, refusal
 from osc_recover.checks.finding import Finding
+from osc_recover.checks.view import ran
 from osc_recover.facts import Server
 from osc_recover.facts.disaster import Happened
 
@@ -47,6 +48,11 @@ def state(view: View, server: Server) -> str:
     return 'stopped' if by_nova else server.vm_state
 
 
+def has_run(was: Server) -> bool:
+    """Whether a server of a snapshot ran then."""
+    return was.vm_state in REBOOTED and ran(was)
+
+
 def way(view: View, server: Server) -> str:
     """What is asked for of a server that is to run: start or reboot."""
     return 'start' if state(view, server) in STARTED else 'reboot'
@@ -85,13 +91,14 @@ def _runs(view: View, server: Server) -> Finding | None:
 
 def _was_not_running(view: View, server: Server) -> Finding | None:
     was = view.was(server)
-    if was is None or was.vm_state in REBOOTED:
+    if was is None or has_run(was):
         return None
     if was.vm_state == server.vm_state == 'stopped':
         return fine('it was stopped before, and stays so')
+    off = ' and shut down' if was.vm_state in REBOOTED else ''
     return refusal(
         'did-not-run',
-        f'it was {was.vm_state} in the snapshot, and nova has it '
+        f'it was {was.vm_state}{off} in the snapshot, and nova has it '
         f'{server.vm_state} now',
         f'where it is to run: openstack server reboot --hard {server.id}; '
         f'otherwise openstack server stop {server.id}',
