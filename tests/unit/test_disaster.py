@@ -107,6 +107,19 @@ def test_without_libvirt_it_must_be_another_boot_of_the_same_host(changed):
     assert verdict(host=host).code == 'not-proven-off'
 
 
+@pytest.mark.parametrize('vcenter', ['', 'domain-c7.'])
+@pytest.mark.parametrize('absent', [(), ('libvirt',)])
+def test_a_host_tells_nothing_of_servers_that_are_on_other_machines(
+    vcenter, absent
+):
+    node = f'{vcenter}9f3ad0c2-7c51-4c55-9d4e-1b6f0a2e8d37'
+    host = dataclasses.replace(OFF, domains=(), absent=absent)
+    assert verdict(host=host).code == 'reboot'
+    told = verdict(host=host, node=node)
+    assert (told.code, told.act) == ('not-proven-off', False)
+    assert f'on node {node}' in told.reason
+
+
 def test_libvirt_that_does_not_answer_is_not_one_that_is_absent():
     problems = {'domains': 'libvirt does not answer'}
     mute = dataclasses.replace(OFF, domains=(), problems=problems)

@@ -7,6 +7,7 @@ guess, and a guess would take volumes from servers that run.
 """
 
 import dataclasses
+import re
 
 from osc_recover.checks.disaster.view import View, refusal
 from osc_recover.checks.finding import Finding
@@ -14,6 +15,11 @@ from osc_recover.facts import Server
 from osc_recover.facts.snapshot import HostState
 
 DOMAIN, BOOT = 'domain', 'boot'
+# How ironic and vCenter name the nodes of a nova-compute that is on none of
+# them (nova/virt/ironic/driver.py, nova/virt/vmwareapi/driver.py).
+_AWAY = re.compile(
+    r'(domain-c?[0-9]+\.)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}'
+)
 _STARTS = {'start', 'reboot', 'unshelve', 'resume', 'rebuild', 'create'}
 
 
@@ -33,6 +39,8 @@ def runs(view: View, server: Server) -> bool:
 
 def off(view: View, server: Server) -> Proof | None:
     """What shows that it is off, or None."""
+    if _is_away(server):
+        return None
     host = view.host(server.host)
     if host and _has_libvirt(host):
         domain = view.domain(server)
@@ -66,6 +74,14 @@ def not_off(view: View, server: Server) -> Finding | None:
     )
 
 
+def _is_away(server: Server) -> bool:
+    """Whether it is on another machine than its nova-compute.
+
+    Neither libvirt nor a boot of that host tells of it: bare metal may run on.
+    """
+    return _AWAY.fullmatch(server.node) is not None
+
+
 def _has_libvirt(host: HostState) -> bool:
     return host.knows('domains') and 'libvirt' not in host.absent
 
@@ -95,6 +111,8 @@ def _started_since(view: View, server: Server) -> bool:
 
 def why_not(view: View, server: Server) -> str:
     """Why nothing shows that it is off, in words."""
+    if _is_away(server):
+        return f'it is on node {server.node}, and not on {server.host} itself'
     host = view.host(server.host)
     if host is None:
         why = view.seen.now.left_out.get('hosts', '')
