@@ -168,6 +168,29 @@ def test_one_of_other_options_is_no_row():
             verdict(request=request)
 
 
+def hostless(before, *servers, state='unknown'):
+    """The rows of one that nova has on no host, as of a cell that is down."""
+    lost = dataclasses.replace(
+        SERVER, host='', vm_state=state, launched=False
+    )  # fmt: skip
+    request = dataclasses.replace(REQUEST, servers=servers)
+    found = DisasterSeen(snapshot(servers=(lost,)), before)
+    return recover_cloud(found, request).verdicts
+
+
+def test_a_server_of_a_cell_that_is_down_is_not_said_to_be_unbuilt():
+    [told] = hostless(BEFORE)
+    assert (told.code, told.act) == ('no-host', False)
+    assert 'a cell whose database is down' in told.way_out
+
+
+def test_one_that_is_named_is_a_row_though_it_is_on_no_host():
+    assert [v.code for v in hostless(None, 's1')] == ['no-host']
+    [away] = hostless(None, 's1', state='shelved_offloaded')
+    assert away.code == 'ok'
+    assert hostless(None) == ()
+
+
 def test_a_volume_that_it_lost_meanwhile_is_said():
     server = dataclasses.replace(SERVER, image='i1')
     now = snapshot(servers=(server,), attachments=(), volumes=(), hosts=(OFF,))

@@ -185,14 +185,19 @@ def _state(_view: View, server: Server) -> Finding | None:
     )
 
 
+def _no_host(_view: View, server: Server) -> Finding | None:
+    """Of a server in such a cell no other state is to be trusted."""
+    if server.host:
+        return None
+    return refusal(
+        'no-host',
+        'nova has it on no host',
+        f'openstack server show {server.id}; a cell whose database is down '
+        'looks so, too',
+    )
+
+
 def _forced_down(view: View, server: Server) -> Finding | None:
-    if not server.host:
-        return refusal(
-            'no-host',
-            'nova has it on no host any more',
-            f'openstack server show {server.id}; a cell whose database is '
-            'down looks so, too',
-        )
     service = view.service(server.host)
     if service is None:
         return refusal(
@@ -219,6 +224,7 @@ def _newest_of_power(view: View, server: Server) -> Happened | None:
 
 CHECKS: Sequence[Check] = (
     _at_rest,
+    _no_host,
     _runs,
     _was_not_running,
     _stopped_since,
