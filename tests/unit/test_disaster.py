@@ -21,6 +21,7 @@ from osc_recover.plan import Plan, Step
 from osc_recover.procedures.disaster import recover_cloud
 from osc_recover.runs import Run
 from osc_recover.settings import Settings
+from tests.power import powerless_cloud
 from tests.power.powerless_cloud import DB, DRAINED, WEB, Powerless
 from tests.unit import crooked_cloud
 from tests.unit.kept import InMemory
@@ -560,6 +561,24 @@ def test_rules_and_sessions_that_are_missing_are_named(powerless):
     )
     less = {'rules': args['rules'][:1], 'targets': []}
     compare.follow(dataclasses.replace(step, args=less), Control())
+
+
+@pytest.mark.parametrize('part', ['iptables', 'sessions'])
+def test_what_a_host_does_not_tell_is_not_said_to_be_missing(part, powerless):
+    world, cloud = powerless
+    args = {'rules': [['iptables', 'filter: -A INPUT']], 'targets': []}
+    if part == 'sessions':
+        args = {'rules': [], 'targets': ['iqn.v1']}
+    step = Step('compare:cmp1', 'disaster.compare', 'cmp1', args)
+    told = powerless_cloud._state('b1') | {
+        'domains': {}, 'absent': [], 'problems': {part: 'it is locked'},
+    }  # fmt: skip
+    told['firewalls'] = []
+    world.each = lambda names, op, args, **how: [(n, told) for n in names]
+    with pytest.raises(errors.StepFailed) as caught:
+        carried(world, cloud, step.verb, step).follow(step, Control())
+    assert f'{part}: it is locked' in caught.value.sentence
+    assert '-A INPUT' not in caught.value.way_out
 
 
 @pytest.mark.parametrize(
