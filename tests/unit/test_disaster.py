@@ -661,3 +661,30 @@ def test_nothing_is_begun_while_its_storage_is_down(powerless, cluster):
     # Another host of the cluster has taken it over.
     world.store |= {'host': f'{cluster or "ctl@lab"}', 'state': 'up'}
     assert 'agree' in agreed.follow(step, Control()).note
+
+
+class Unserved(Powerless):
+    """A cloud whose nova-computes are down after all."""
+
+    state = 'down'
+
+    def answer(self, request):
+        told = super().answer(request)
+        if request.path == '/compute/v2.1/os-services':
+            for one in told.body['services']:
+                one['state'] = self.state
+        return told
+
+
+def test_nothing_is_stopped_to_be_mended_while_its_nova_compute_is_down():
+    """It would be on its way to be stopped until that is up."""
+    world = Unserved()
+    with crooked_cloud.cloud(world) as (_, cloud):
+        args = planned(world, cloud)[f'start:{WEB}'].args
+        step = Step(f'off:{WEB}', 'disaster.off', WEB, args)
+        off = carried(world, cloud, step.verb, step)
+        with pytest.raises(errors.StepFailed) as caught:
+            off.follow(step, Control())
+        assert 'nova-compute on cmp1 is down' in caught.value.sentence
+        world.state = 'up'
+        assert off.follow(step, Control()).note == 'it is off'
