@@ -137,6 +137,11 @@ def test_a_start_since_the_boot_takes_the_proof_away():
     early = dataclasses.replace(late, at='2026-11-27T01:59:59.000000')
     assert verdict(late, host=mute).code == 'not-proven-off'
     assert verdict(early, host=mute).code == 'reboot'
+    for action in ('unrescue', 'evacuate', 'live-migration', 'revertResize'):
+        started = dataclasses.replace(late, action=action)
+        assert verdict(started, host=mute).code == 'not-proven-off'
+    locked = dataclasses.replace(late, action='lock')
+    assert verdict(locked, host=mute).code == 'reboot'
     # A host that does not tell when: any since the snapshot.
     when = dataclasses.replace(mute, booted_at='')
     assert verdict(early, host=when).code == 'not-proven-off'

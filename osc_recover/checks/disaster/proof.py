@@ -20,7 +20,12 @@ DOMAIN, BOOT = 'domain', 'boot'
 _AWAY = re.compile(
     r'(domain-c?[0-9]+\.)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}'
 )
-_STARTS = {'start', 'reboot', 'unshelve', 'resume', 'rebuild', 'create'}
+# Actions after which a guest may run (nova/compute/instance_actions.py).
+_STARTS = {
+    'start', 'reboot', 'unshelve', 'resume', 'rebuild', 'create', 'rescue',
+    'unrescue', 'restore', 'resize', 'revertResize', 'migrate',
+    'live-migration', 'evacuate',
+}  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
