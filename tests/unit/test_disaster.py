@@ -28,6 +28,7 @@ from tests.unit.kept import InMemory
 from tests.unit.service_double import Answer
 from tests.unit.snapshot_facts import ATTACHMENT, HOST, SERVER, snapshot
 
+SERVER = dataclasses.replace(SERVER, image='i1')
 BEFORE = snapshot()
 ATTACHED = dataclasses.replace(ATTACHMENT, status='attached')
 DOMAIN = HOST.domains[0]
@@ -198,8 +199,7 @@ def test_one_that_is_named_is_a_row_though_it_is_on_no_host():
 
 
 def test_a_volume_that_it_lost_meanwhile_is_said():
-    server = dataclasses.replace(SERVER, image='i1')
-    now = snapshot(servers=(server,), attachments=(), volumes=(), hosts=(OFF,))
+    now = snapshot(servers=(SERVER,), attachments=(), volumes=(), hosts=(OFF,))
     made = recover_cloud(DisasterSeen(now, BEFORE), REQUEST)
     [row] = [v for v in made.verdicts if v.server == 's1']
     assert (row.code, row.act) == ('reboot', True)
@@ -208,12 +208,33 @@ def test_a_volume_that_it_lost_meanwhile_is_said():
 
 
 def test_without_a_snapshot_one_that_has_lost_its_root_is_not_started():
-    bare = dataclasses.replace(SERVER, vm_state='stopped', volumes=())
+    bare = dataclasses.replace(SERVER, image=None, vm_state='stopped')
     now = snapshot(servers=(bare,), attachments=(), hosts=(OFF,))
     made = recover_cloud(DisasterSeen(now, None, '', {'s1': (NOVA,)}), REQUEST)
     [row] = [v for v in made.verdicts if v.server == 's1']
     assert (row.code, row.act) == ('root-missing', False)
     assert 'no volume of it any more' in row.reason
+
+
+def test_without_a_snapshot_nova_s_database_tells_of_a_lost_root():
+    bare = dataclasses.replace(
+        SERVER, image=None, vm_state='stopped', volumes=('v1',)
+    )
+
+    def code(**told):
+        now = snapshot(
+            servers=(bare,), attachments=(ATTACHED,), hosts=(OFF,), **told
+        )
+        made = recover_cloud(
+            DisasterSeen(now, None, '', {'s1': (NOVA,)}), REQUEST
+        )
+        return next(v.code for v in made.verdicts if v.server == 's1')
+
+    [row] = snapshot().mappings
+    assert code() == 'root-missing'
+    assert code(mappings=(dataclasses.replace(row, boot_index=0),)) == 'start'
+    # Nobody tells which it was.
+    assert code(mappings=()) == 'start'
 
 
 # Mended before a start
@@ -232,6 +253,7 @@ def mended(*findings, status='available'):
     """The plan for the one server, whose volume is in a status."""
     [volume] = snapshot().volumes
     now = snapshot(
+        servers=(SERVER,),
         volumes=(dataclasses.replace(volume, status=status),),
         attachments=(ATTACHED,),
         hosts=(OFF,),
@@ -277,8 +299,7 @@ def test_a_volume_that_could_not_be_exported_is_left_to_cinder_volume():
 
 def wanted(finding, *attachments):
     """The volumes that the one server must have when it is started."""
-    server = dataclasses.replace(SERVER, image='i1')
-    now = snapshot(servers=(server,), attachments=attachments, hosts=(OFF,))
+    now = snapshot(servers=(SERVER,), attachments=attachments, hosts=(OFF,))
     found = DisasterSeen(now, BEFORE, 'then')
     made = recover_cloud(found, REQUEST, Wrong((finding,)))
     return made.step('start:s1').args['volumes']
@@ -419,6 +440,7 @@ def test_where_nobody_tells_which_attachment_nova_has_that_is_said():
 def backups(*, of='v1', **changed):
     """What the plan says of backups, with one of a volume."""
     now = snapshot(
+        servers=(SERVER,),
         hosts=(OFF,),
         attachments=(ATTACHED,),
         copies=(Copy('backup', 'k1', of, 'nightly', '2026-11-19'),),
