@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """After a power loss: who is touched, and what keeps a server as it is."""
 
+import concurrent.futures
 import dataclasses
 import itertools
+import threading
 
 import pytest
 
@@ -14,9 +16,11 @@ from osc_recover.checks.request import CloudRecovery
 from osc_recover.effects import Control
 from osc_recover.facts.disaster import DisasterSeen, Happened
 from osc_recover.facts.snapshot import Copy, KeptMapping
+from osc_recover.gateways.compute import Compute
 from osc_recover.gateways.guests import Guests
 from osc_recover.observe.disaster import seen
 from osc_recover.operations.disaster_hosts import Up, command
+from osc_recover.operations.standing import Standing
 from osc_recover.plan import Plan, Step
 from osc_recover.procedures.disaster import recover_cloud
 from osc_recover.runs import Run
@@ -715,3 +719,19 @@ def test_nothing_is_stopped_to_be_mended_while_its_nova_compute_is_down():
         assert 'nova-compute on cmp1 is down' in caught.value.sentence
         world.state = 'up'
         assert off.follow(step, Control()).note == 'it is off'
+
+
+def test_steps_of_two_volumes_may_ask_for_one_guest_side_by_side(powerless):
+    world, cloud = powerless
+    args = planned(world, cloud)[f'start:{WEB}'].args
+    together = threading.Barrier(2, timeout=10)
+    compute = Compute(cloud.compute)
+    standing = Standing(compute, world, Control(), tick=0.05)
+
+    def ask():
+        together.wait()
+        return standing.not_off(WEB, args)
+
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        asked = [pool.submit(ask) for _ in range(2)]
+        assert [one.result() for one in asked] == ['', '']
