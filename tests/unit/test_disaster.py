@@ -79,6 +79,16 @@ def test_where_no_power_was_lost_a_guest_may_be_as_nova_has_it(state):
     assert (told.code, told.act, told.way_out) == ('ok', False, '')
 
 
+@pytest.mark.parametrize('state', ['paused', 'rescued', 'resized'])
+def test_one_that_was_in_its_state_before_is_told_how_to_leave_it(state):
+    """nova reboots none that is rescued or resized."""
+    before = dataclasses.replace(SERVER, vm_state=state)
+    told = verdict(before=snapshot(servers=(before,)), vm_state=state)
+    assert (told.code, told.act) == ('server-state', False)
+    told = verdict(before=snapshot(servers=(before,)))
+    assert told.code == 'did-not-run'
+
+
 @pytest.mark.parametrize(
     'state, said', [('stopped', 'server start s1'), ('error', 'instance set')]
 )

@@ -95,6 +95,8 @@ def _was_not_running(view: View, server: Server) -> Finding | None:
         return None
     if was.vm_state == server.vm_state == 'stopped':
         return fine('it was stopped before, and stays so')
+    if was.vm_state == server.vm_state and was.vm_state in _RUNNING:
+        return None  # Its state is what keeps it.
     off = ' and shut down' if was.vm_state in REBOOTED else ''
     return refusal(
         'did-not-run',
@@ -181,7 +183,7 @@ def _state(_view: View, server: Server) -> Finding | None:
         + ('' if server.launched else ', and was never built to the end'),
         f'openstack server show {server.id}; a paused or rescued server has '
         'lost its memory: openstack server reboot --hard, or openstack '
-        'server unrescue',
+        'server unrescue; a resized one is confirmed or reverted first',
     )
 
 
