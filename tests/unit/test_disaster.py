@@ -79,6 +79,38 @@ def test_where_no_power_was_lost_a_guest_may_be_as_nova_has_it(state):
     assert (told.code, told.act, told.way_out) == ('ok', False, '')
 
 
+def test_what_nova_stopped_after_the_boot_ran_though_the_snapshot_has_not():
+    stopped = {
+        'before': snapshot(
+            servers=(dataclasses.replace(SERVER, vm_state='stopped'),)
+        ),
+        'vm_state': 'stopped',
+    }
+    changed = {**stopped, 'updated': NOVA.at[:19] + 'Z'}
+    told = verdict(NOVA, **changed)
+    assert (told.code, told.act) == ('did-not-run', False)
+    assert 'it ran in between' in told.reason
+    early = dataclasses.replace(NOVA, at='2026-11-27T01:59:59.000000')
+    same = dataclasses.replace(OFF, boot_id=HOST.boot_id)
+    assert {
+        verdict(USER, **changed).code,
+        verdict(early, **changed).code,
+        verdict(**changed).code,
+        verdict(NOVA, **stopped).code,
+        verdict(NOVA, host=same, **changed).code,
+    } == {'ok'}
+
+
+@pytest.mark.parametrize(
+    'boot, late', [('boot-1', True), ('boot-2', False), ('', False)]
+)
+def test_a_snapshot_that_may_be_of_after_the_loss_is_told(boot, late):
+    host = dataclasses.replace(OFF, boot_id=boot)
+    now = snapshot(servers=(SERVER,), attachments=(ATTACHED,), hosts=(host,))
+    made = recover_cloud(DisasterSeen(now, BEFORE, 'then'), REQUEST)
+    assert any('no host has booted' in note for note in made.notes) == late
+
+
 @pytest.mark.parametrize('state', ['paused', 'rescued', 'resized'])
 def test_one_that_was_in_its_state_before_is_told_how_to_leave_it(state):
     """nova reboots none that is rescued or resized."""

@@ -54,7 +54,7 @@ def off(view: View, server: Server) -> Proof | None:
         if not domain.runs:
             return Proof(DOMAIN, f'its domain is {domain.state}')
         return None
-    if _has_booted(view, server) and not _started_since(view, server):
+    if has_booted(view, server) and not _started_since(view, server):
         return Proof(BOOT, f'{server.host} has booted since the snapshot')
     return None
 
@@ -91,7 +91,8 @@ def _has_libvirt(host: HostState) -> bool:
     return host.knows('domains') and 'libvirt' not in host.absent
 
 
-def _has_booted(view: View, server: Server) -> bool:
+def has_booted(view: View, server: Server) -> bool:
+    """Whether the host that it was on at the snapshot has booted since."""
     was = view.was(server)
     before, now = view.host_before(server.host), view.host(server.host)
     if not (was and before and now) or was.host != server.host:
@@ -126,7 +127,7 @@ def why_not(view: View, server: Server) -> str:
         return f'{server.host} does not tell: {host.problem}'
     if problem := host.problems.get('domains'):
         return f'libvirt on {server.host} does not tell: {problem}'
-    if _has_booted(view, server):
+    if has_booted(view, server):
         return 'it was started or rebooted since its host has booted'
     return (
         f'{server.host} has no libvirt, and has not booted since a snapshot '

@@ -94,7 +94,7 @@ def _was_not_running(view: View, server: Server) -> Finding | None:
     if was is None or has_run(was):
         return None
     if was.vm_state == server.vm_state == 'stopped':
-        return fine('it was stopped before, and stays so')
+        return _was_stopped(view, server)
     if was.vm_state == server.vm_state and was.vm_state in _RUNNING:
         return None  # Its state is what keeps it.
     off = ' and shut down' if was.vm_state in REBOOTED else ''
@@ -105,6 +105,34 @@ def _was_not_running(view: View, server: Server) -> Finding | None:
         f'where it is to run: openstack server reboot --hard {server.id}; '
         f'otherwise openstack server stop {server.id}',
     )
+
+
+def _was_stopped(view: View, server: Server) -> Finding:
+    """What nova stops by itself after a boot ran, whatever was before."""
+    booted = view.booted_at(server.host)
+    # What has not changed since needs no question of its own.
+    changed = server.updated[:19] >= booted[:19]
+    if not (
+        proof.has_booted(view, server)
+        and changed
+        and _stopped_after_boot(view, server)
+    ):
+        return fine('it was stopped before, and stays so')
+    return refusal(
+        'did-not-run',
+        'it was stopped in the snapshot, and nova itself has stopped it after '
+        f'{server.host} has booted: it ran in between',
+        f'openstack server start {server.id}, if it is to run',
+    )
+
+
+def _stopped_after_boot(view: View, server: Server) -> bool:
+    """Whether nova itself has stopped it since its host has booted."""
+    newest = _newest_of_power(view, server)
+    booted = view.booted_at(server.host)
+    if newest is None or newest.action != _STOP or newest.user or not booted:
+        return False
+    return newest.at[:19] >= booted[:19]
 
 
 def _stopped_since(view: View, server: Server) -> Finding | None:
@@ -141,13 +169,12 @@ def _not_known(view: View, server: Server) -> Finding | None:
         else 'the snapshot does not have it'
     )
     if state(view, server) == 'stopped':
-        newest = _newest_of_power(view, server)
-        booted = view.booted_at(server.host)
-        by_nova = newest and newest.action == _STOP and not newest.user
-        if newest and by_nova and booted and newest.at[:19] >= booted[:19]:
+        if _stopped_after_boot(view, server):
             return None
+        newest = _newest_of_power(view, server)
+        by_nova = newest and newest.action == _STOP and not newest.user
         why = 'nova did not stop it after its host has booted'
-        if by_nova and not booted:
+        if by_nova and not view.booted_at(server.host):
             why = f'{server.host} does not tell when it has booted'
         return refusal(
             'not-known',
