@@ -283,16 +283,24 @@ class Engine:
         """Look for the traces of a request that may still be queued.
 
         A yes is believed at once, a no only when the grace has passed.
+
+        :raises errors.StepFailed: what a look says; when the grace has passed,
+            too, as a resume waits for no traces of a step that failed
         """
         until = min(since, self._clock()) + operation.grace
         while True:
+            effect, failed = None, None
             try:
                 effect = operation.in_effect(step, lost=True)
+            except errors.StepFailed as exc:
+                failed = exc
             except errors.CALL:
                 # Whatever keeps us from looking, it is no answer.
-                effect = None
+                pass
             left = until - self._clock()
             if effect or left <= 0:
+                if failed:
+                    raise failed
                 return effect
             self.control.wait(min(left, _LOOK_AGAIN))
 

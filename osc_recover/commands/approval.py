@@ -10,7 +10,12 @@ from osc_recover.commands import progress
 from osc_recover.runs import Run
 
 # Procedures on servers wherever they are -> what is typed instead of hosts.
-_TYPED = {'attach': ('attach',), 'cloud': ('cloud',), 'volume': ('repair',)}
+_TYPED = {
+    'attach': ('attach',),
+    'cloud': ('cloud',),
+    'volume': ('repair',),
+    'volume-reset': ('reset',),
+}
 
 # Procedures that are approved by the names of servers, even with --yes.
 _NAMED = ('drill',)

@@ -69,7 +69,7 @@ def verbs(
         'disaster.relations': cleaned.Related(cloud),
         'disaster.listed': cleaned.Listed(cloud),
         'disaster.dropped': cleaned.Dropped(cloud),
-        'disaster.off': Off(standing, backends),
+        'disaster.off': Off(cloud, standing, backends),
         **{f'disaster.{name}': start for name, start in starts.items()},
         'server.prove': Prove(
             compute,
@@ -225,8 +225,12 @@ class Off(Looking):
     """See that a server is off still, before its volumes are mended."""
 
     def __init__(
-        self, standing: Standing, backends: disaster_hosts.Backends
+        self,
+        cloud: Cloud,
+        standing: Standing,
+        backends: disaster_hosts.Backends,
     ) -> None:
+        self._cloud = cloud
         self._standing = standing
         self._backends = backends
 
@@ -234,9 +238,15 @@ class Off(Looking):
         """One look, when nova has ended a stop of its own.
 
         :raises errors.StepFailed: when it may run, or is not as it was, or
-            what serves its volumes is down
+            what serves its volumes or has nova stop it is down
         """
         self._backends.check(step)
+        host = step.args['host']
+        if not disaster_hosts.is_compute_up(self._cloud, host):
+            raise errors.StepFailed(
+                f'its volumes are not mended: nova-compute on {host} is down',
+                'start it, and see its log; then resume',
+            )
         if problem := self._standing.not_off(step.target, step.args):
             raise errors.StepFailed(
                 f'its volumes are not mended: {problem}',

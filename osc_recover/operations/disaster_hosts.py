@@ -171,6 +171,11 @@ class Compare(Looking):
         [now] = states(self._hosts, [step.target])
         if now.problem:
             raise errors.StepFailed(now.problem, now.way_out)
+        if mute := _mute(step, now):
+            raise errors.StepFailed(
+                f'{step.target} does not tell all that it has: {mute}',
+                'see to that there; then resume',
+            )
         rules = _missing_rules(step, now)
         has = {session.target for session in now.sessions}
         targets = [one for one in step.args['targets'] if one not in has]
@@ -185,8 +190,18 @@ class Compare(Looking):
 Rules = Sequence[tuple[str, str]]
 
 
+def _mute(step: Step, now: HostState) -> str:
+    """Why what is looked for may be there unseen, or ''."""
+    parts = {tool for tool, _ in step.args['rules']}
+    if step.args['targets']:
+        parts.add('sessions')
+    return '; '.join(
+        f'{part}: {why}' for part, why in now.problems.items() if part in parts
+    )
+
+
 def _missing_rules(step: Step, now: HostState) -> Rules:
-    """Rules of before, as tool and rule; a tool that is mute has none."""
+    """Rules of before, as tool and rule; a tool that is gone has none."""
     has = {one.tool: set(one.rules) for one in now.firewalls}
     return [
         (tool, rule)

@@ -196,6 +196,9 @@ class Reboot:
         """
         try:
             boot = self._guests.boot(step.target)
+            # It may come up while it is given up waiting for.
+            if boot.id != self._kept.of(step).get('boot', boot.id):
+                return Result('it had rebooted by then')
             if older := _older(self._kept, step, boot):
                 raise errors.StepFailed(older, _elsewhere(step))
             self._kept.keep(step, {'boot': boot.id})

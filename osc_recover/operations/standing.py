@@ -7,6 +7,7 @@ last before the plan (``after``).
 """
 
 import functools
+import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -48,6 +49,7 @@ class Standing:
         )
         self._control = control
         self._clock = clock
+        self._numbers = itertools.count()
 
     def since(self, server: str, args: Args) -> Iterator[Happened]:
         """What was asked for since the plan."""
@@ -63,9 +65,9 @@ class Standing:
         """
         if args['proof'] != BY_LIBVIRT:
             return False
-        told = self._guests.ask(
-            server, args['host'], self._control, hurry=True
-        )
+        # Steps of several volumes may ask for their one server.
+        asked = f'{server} {next(self._numbers)}'
+        told = self._guests.ask(asked, args['host'], self._control, hurry=True)
         if told.problem:
             raise errors.StepFailed(
                 f'nothing shows any more that it is off: {told.problem}',
@@ -119,6 +121,6 @@ class Standing:
 def _on_hosts(
     domains: Domains, asked: Mapping[str, str]
 ) -> dict[str, HostDomains]:
-    """Server -> what its host tells; each host is asked once."""
+    """Question -> what its host tells; each host is asked once."""
     told = {one.host: one for one in domains.list(sorted({*asked.values()}))}
-    return {server: told[host] for server, host in asked.items()}
+    return {question: told[host] for question, host in asked.items()}

@@ -153,6 +153,7 @@ def notes(view: View, verdicts: Sequence[Verdict]) -> Iterator[str]:
         )
     else:
         yield f'compared with snapshot {view.request.snapshot} of {seen.made}'
+        yield from _late(view)
     yield from _gone(view)
     yield from _bare(view, verdicts)
     for gap in (*seen.now.gaps, *seen.ceph.gaps):
@@ -173,6 +174,24 @@ def notes(view: View, verdicts: Sequence[Verdict]) -> Iterator[str]:
     unproven = [v for v in verdicts if v.code == 'not-proven-off']
     if unproven:
         yield f'{len(unproven)} left alone, as they are not proven off'
+
+
+def _late(view: View) -> Iterator[str]:
+    """In a snapshot of after the loss what nova has stopped was stopped."""
+    names = sorted({server.host for server in view.servers})
+    pairs = [(view.host_before(name), view.host(name)) for name in names]
+    boots = [
+        (was.boot_id, now.boot_id)
+        for was, now in pairs
+        if was and now and was.boot_id and now.boot_id
+    ]
+    if boots and all(was == now for was, now in boots):
+        yield (
+            'no host has booted since that snapshot: if it was saved after '
+            'the power loss, what nova had stopped by then counts as stopped '
+            'before; --snapshot takes an older one (openstack recover '
+            'snapshot list)'
+        )
 
 
 def _bare(view: View, verdicts: Sequence[Verdict]) -> Iterator[str]:

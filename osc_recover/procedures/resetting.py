@@ -31,7 +31,9 @@ def reset(facts: ResetSeen, request: VolumeReset) -> Plan:
     """Plan to end attachments of volumes; a refusal is a verdict."""
     view = View(facts.seen, CloudRecovery(request.snapshot))
     whole = ResetView(view, facts, request)
-    cases = [_Case(whole, view.volumes[name]) for name in request.volumes]
+    # One may be given by its name and by its ID.
+    names = dict.fromkeys(request.volumes)
+    cases = [_Case(whole, view.volumes[name]) for name in names]
     lanes = tuple(one.lane() for one in cases if one.acts)
     hosts = {host for one in cases for host in one.hosts()}
     return Plan(

@@ -489,6 +489,22 @@ def test_a_database_tells_what_the_root_was():
     assert 'volume v1 was its root' in one.evidence
 
 
+def test_a_root_is_missed_though_there_are_other_volumes():
+    gone = dataclasses.replace(
+        mapping('a0'), volume='v0', root=True, dropped=True
+    )
+    free = volume('v0', status='available')
+    roots = {'servers': db(image=None), 'volumes': (volume(), free)}
+    data = mapping('a1')
+    one = finding(mappings=(gone, data), **roots)
+    assert (one.code, one.subject.volumes) == ('rootless', ('v0',))
+    assert 'nova has dropped that one' in one.text
+    # It has another one; or nova's list is newer than its database.
+    newer = dataclasses.replace(data, root=True)
+    for mappings in ((gone, newer), (gone,), (data,)):
+        assert found(mappings=mappings, **roots) == []
+
+
 def test_an_attachment_that_nova_has_dropped_is_the_one_left_over():
     one = finding(
         attachments=(attachment(), attachment('a2')),

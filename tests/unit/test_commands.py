@@ -234,6 +234,11 @@ def test_what_an_audit_mends_is_typed_and_not_its_hosts(approve):
     approve(mending, 'port-elsewhere wedged-task\n')
 
 
+def test_a_reset_is_approved_as_such_where_its_servers_are_gone(approve):
+    plan = Plan('volume-reset', ('-',), ())
+    approve(Run('4f2a9c01', 0.0, 'key', 'prod', plan), 'reset\n')
+
+
 def test_data_loss_of_all_is_asked_for_again(approve):
     all_ = run(accept_data_loss=['all'])
     with pytest.raises(errors.NotApproved, match="'no'"):

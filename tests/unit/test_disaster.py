@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """After a power loss: who is touched, and what keeps a server as it is."""
 
+import concurrent.futures
 import dataclasses
 import itertools
+import threading
 
 import pytest
 
@@ -14,19 +16,23 @@ from osc_recover.checks.request import CloudRecovery
 from osc_recover.effects import Control
 from osc_recover.facts.disaster import DisasterSeen, Happened
 from osc_recover.facts.snapshot import Copy, KeptMapping
+from osc_recover.gateways.compute import Compute
 from osc_recover.gateways.guests import Guests
 from osc_recover.observe.disaster import seen
 from osc_recover.operations.disaster_hosts import Up, command
+from osc_recover.operations.standing import Standing
 from osc_recover.plan import Plan, Step
 from osc_recover.procedures.disaster import recover_cloud
 from osc_recover.runs import Run
 from osc_recover.settings import Settings
+from tests.power import powerless_cloud
 from tests.power.powerless_cloud import DB, DRAINED, WEB, Powerless
 from tests.unit import crooked_cloud
 from tests.unit.kept import InMemory
 from tests.unit.service_double import Answer
 from tests.unit.snapshot_facts import ATTACHMENT, HOST, SERVER, snapshot
 
+SERVER = dataclasses.replace(SERVER, image='i1')
 BEFORE = snapshot()
 ATTACHED = dataclasses.replace(ATTACHMENT, status='attached')
 DOMAIN = HOST.domains[0]
@@ -67,6 +73,72 @@ def test_only_a_domain_that_is_shut_off_is_off(state):
     assert not verdict(host=host).act
 
 
+@pytest.mark.parametrize('state', ['active', 'paused', 'rescued', 'resized'])
+def test_where_no_power_was_lost_a_guest_may_be_as_nova_has_it(state):
+    told = verdict(host=HOST, vm_state=state)
+    assert (told.code, told.act, told.way_out) == ('ok', False, '')
+
+
+def test_what_nova_stopped_after_the_boot_ran_though_the_snapshot_has_not():
+    stopped = {
+        'before': snapshot(
+            servers=(dataclasses.replace(SERVER, vm_state='stopped'),)
+        ),
+        'vm_state': 'stopped',
+    }
+    changed = {**stopped, 'updated': NOVA.at[:19] + 'Z'}
+    told = verdict(NOVA, **changed)
+    assert (told.code, told.act) == ('did-not-run', False)
+    assert 'it ran in between' in told.reason
+    early = dataclasses.replace(NOVA, at='2026-11-27T01:59:59.000000')
+    same = dataclasses.replace(OFF, boot_id=HOST.boot_id)
+    assert {
+        verdict(USER, **changed).code,
+        verdict(early, **changed).code,
+        verdict(**changed).code,
+        verdict(NOVA, **stopped).code,
+        verdict(NOVA, host=same, **changed).code,
+    } == {'ok'}
+
+
+@pytest.mark.parametrize(
+    'boot, late', [('boot-1', True), ('boot-2', False), ('', False)]
+)
+def test_a_snapshot_that_may_be_of_after_the_loss_is_told(boot, late):
+    host = dataclasses.replace(OFF, boot_id=boot)
+    now = snapshot(servers=(SERVER,), attachments=(ATTACHED,), hosts=(host,))
+    made = recover_cloud(DisasterSeen(now, BEFORE, 'then'), REQUEST)
+    assert any('no host has booted' in note for note in made.notes) == late
+
+
+@pytest.mark.parametrize('state', ['paused', 'rescued', 'resized'])
+def test_one_that_was_in_its_state_before_is_told_how_to_leave_it(state):
+    """nova reboots none that is rescued or resized."""
+    before = dataclasses.replace(SERVER, vm_state=state)
+    told = verdict(before=snapshot(servers=(before,)), vm_state=state)
+    assert (told.code, told.act) == ('server-state', False)
+    told = verdict(before=snapshot(servers=(before,)))
+    assert told.code == 'did-not-run'
+
+
+@pytest.mark.parametrize(
+    'state, said', [('stopped', 'server start s1'), ('error', 'instance set')]
+)
+def test_a_guest_that_nova_does_not_take_for_running_is_told(state, said):
+    told = verdict(host=HOST, vm_state=state)
+    assert (told.code, told.act) == ('runs-unknown-to-nova', False)
+    assert said in told.way_out
+
+
+@pytest.mark.parametrize(
+    'power, code', [(1, 'reboot'), (0, 'reboot'), (4, 'did-not-run')]
+)
+def test_one_in_error_ran_unless_its_guest_was_shut_down(power, code):
+    broken = dataclasses.replace(SERVER, vm_state='error', power_state=power)
+    told = verdict(before=snapshot(servers=(broken,)), vm_state='error')
+    assert (told.code, told.ran) == (code, power != 4)
+
+
 @pytest.mark.parametrize(
     'changed',
     [
@@ -81,6 +153,19 @@ def test_without_libvirt_it_must_be_another_boot_of_the_same_host(changed):
     assert verdict(host=mute).code == 'reboot'
     host = dataclasses.replace(mute, **changed)
     assert verdict(host=host).code == 'not-proven-off'
+
+
+@pytest.mark.parametrize('vcenter', ['', 'domain-c7.'])
+@pytest.mark.parametrize('absent', [(), ('libvirt',)])
+def test_a_host_tells_nothing_of_servers_that_are_on_other_machines(
+    vcenter, absent
+):
+    node = f'{vcenter}9f3ad0c2-7c51-4c55-9d4e-1b6f0a2e8d37'
+    host = dataclasses.replace(OFF, domains=(), absent=absent)
+    assert verdict(host=host).code == 'reboot'
+    told = verdict(host=host, node=node)
+    assert (told.code, told.act) == ('not-proven-off', False)
+    assert f'on node {node}' in told.reason
 
 
 def test_libvirt_that_does_not_answer_is_not_one_that_is_absent():
@@ -99,6 +184,11 @@ def test_a_start_since_the_boot_takes_the_proof_away():
     early = dataclasses.replace(late, at='2026-11-27T01:59:59.000000')
     assert verdict(late, host=mute).code == 'not-proven-off'
     assert verdict(early, host=mute).code == 'reboot'
+    for action in ('unrescue', 'evacuate', 'live-migration', 'revertResize'):
+        started = dataclasses.replace(late, action=action)
+        assert verdict(started, host=mute).code == 'not-proven-off'
+    locked = dataclasses.replace(late, action='lock')
+    assert verdict(locked, host=mute).code == 'reboot'
     # A host that does not tell when: any since the snapshot.
     when = dataclasses.replace(mute, booted_at='')
     assert verdict(early, host=when).code == 'not-proven-off'
@@ -131,9 +221,31 @@ def test_one_of_other_options_is_no_row():
             verdict(request=request)
 
 
+def hostless(before, *servers, state='unknown'):
+    """The rows of one that nova has on no host, as of a cell that is down."""
+    lost = dataclasses.replace(
+        SERVER, host='', vm_state=state, launched=False
+    )  # fmt: skip
+    request = dataclasses.replace(REQUEST, servers=servers)
+    found = DisasterSeen(snapshot(servers=(lost,)), before)
+    return recover_cloud(found, request).verdicts
+
+
+def test_a_server_of_a_cell_that_is_down_is_not_said_to_be_unbuilt():
+    [told] = hostless(BEFORE)
+    assert (told.code, told.act) == ('no-host', False)
+    assert 'a cell whose database is down' in told.way_out
+
+
+def test_one_that_is_named_is_a_row_though_it_is_on_no_host():
+    assert [v.code for v in hostless(None, 's1')] == ['no-host']
+    [away] = hostless(None, 's1', state='shelved_offloaded')
+    assert away.code == 'ok'
+    assert hostless(None) == ()
+
+
 def test_a_volume_that_it_lost_meanwhile_is_said():
-    server = dataclasses.replace(SERVER, image='i1')
-    now = snapshot(servers=(server,), attachments=(), volumes=(), hosts=(OFF,))
+    now = snapshot(servers=(SERVER,), attachments=(), volumes=(), hosts=(OFF,))
     made = recover_cloud(DisasterSeen(now, BEFORE), REQUEST)
     [row] = [v for v in made.verdicts if v.server == 's1']
     assert (row.code, row.act) == ('reboot', True)
@@ -142,12 +254,33 @@ def test_a_volume_that_it_lost_meanwhile_is_said():
 
 
 def test_without_a_snapshot_one_that_has_lost_its_root_is_not_started():
-    bare = dataclasses.replace(SERVER, vm_state='stopped', volumes=())
+    bare = dataclasses.replace(SERVER, image=None, vm_state='stopped')
     now = snapshot(servers=(bare,), attachments=(), hosts=(OFF,))
     made = recover_cloud(DisasterSeen(now, None, '', {'s1': (NOVA,)}), REQUEST)
     [row] = [v for v in made.verdicts if v.server == 's1']
     assert (row.code, row.act) == ('root-missing', False)
     assert 'no volume of it any more' in row.reason
+
+
+def test_without_a_snapshot_nova_s_database_tells_of_a_lost_root():
+    bare = dataclasses.replace(
+        SERVER, image=None, vm_state='stopped', volumes=('v1',)
+    )
+
+    def code(**told):
+        now = snapshot(
+            servers=(bare,), attachments=(ATTACHED,), hosts=(OFF,), **told
+        )
+        made = recover_cloud(
+            DisasterSeen(now, None, '', {'s1': (NOVA,)}), REQUEST
+        )
+        return next(v.code for v in made.verdicts if v.server == 's1')
+
+    [row] = snapshot().mappings
+    assert code() == 'root-missing'
+    assert code(mappings=(dataclasses.replace(row, boot_index=0),)) == 'start'
+    # Nobody tells which it was.
+    assert code(mappings=()) == 'start'
 
 
 # Mended before a start
@@ -166,6 +299,7 @@ def mended(*findings, status='available'):
     """The plan for the one server, whose volume is in a status."""
     [volume] = snapshot().volumes
     now = snapshot(
+        servers=(SERVER,),
         volumes=(dataclasses.replace(volume, status=status),),
         attachments=(ATTACHED,),
         hosts=(OFF,),
@@ -207,6 +341,35 @@ def test_a_volume_that_could_not_be_exported_is_left_to_cinder_volume():
     row, repaired = mended(stale, status='error')
     assert (row.code, row.act, repaired) == ('volumes-wrong', False, False)
     assert row.way_out == 'start it anew'
+
+
+def wanted(finding, *attachments):
+    """The volumes that the one server must have when it is started."""
+    now = snapshot(servers=(SERVER,), attachments=attachments, hosts=(OFF,))
+    found = DisasterSeen(now, BEFORE, 'then')
+    made = recover_cloud(found, REQUEST, Wrong((finding,)))
+    return made.step('start:s1').args['volumes']
+
+
+def test_what_cinder_alone_had_is_not_missed_once_it_is_ended():
+    left = {'id': 'a9', 'sides': ('cinder',), 'status': 'reserved'}
+    ended = Finding(
+        'attachment-reserved', 'a9', 'so it is', '', '', 'warn',
+        subject=Subject('attachment', 'a9', '', (), '', ('v1',)),
+        remedy=Remedy('attachment.delete', {'volume': 'v1'}),
+    )  # fmt: skip
+    other = dataclasses.replace(ATTACHED, **left)
+    assert wanted(ended, other) == []
+    assert wanted(ended, ATTACHED, other) == ['v1']
+
+
+def test_a_mapping_that_is_not_brought_back_is_not_waited_for():
+    dropped = Finding(
+        'mapping-dropped', 's1', 'so it is', '', '', 'warn',
+        subject=Subject('server', 's1', '', (), '', ('v1',)),
+    )  # fmt: skip
+    # Nobody knows the server well enough to mend it.
+    assert wanted(dropped) == []
 
 
 def test_nothing_is_mended_of_volumes_that_are_as_they_should_be():
@@ -323,6 +486,7 @@ def test_where_nobody_tells_which_attachment_nova_has_that_is_said():
 def backups(*, of='v1', **changed):
     """What the plan says of backups, with one of a volume."""
     now = snapshot(
+        servers=(SERVER,),
         hosts=(OFF,),
         attachments=(ATTACHED,),
         copies=(Copy('backup', 'k1', of, 'nightly', '2026-11-19'),),
@@ -472,6 +636,24 @@ def test_rules_and_sessions_that_are_missing_are_named(powerless):
     compare.follow(dataclasses.replace(step, args=less), Control())
 
 
+@pytest.mark.parametrize('part', ['iptables', 'sessions'])
+def test_what_a_host_does_not_tell_is_not_said_to_be_missing(part, powerless):
+    world, cloud = powerless
+    args = {'rules': [['iptables', 'filter: -A INPUT']], 'targets': []}
+    if part == 'sessions':
+        args = {'rules': [], 'targets': ['iqn.v1']}
+    step = Step('compare:cmp1', 'disaster.compare', 'cmp1', args)
+    told = powerless_cloud._state('b1') | {
+        'domains': {}, 'absent': [], 'problems': {part: 'it is locked'},
+    }  # fmt: skip
+    told['firewalls'] = []
+    world.each = lambda names, op, args, **how: [(n, told) for n in names]
+    with pytest.raises(errors.StepFailed) as caught:
+        carried(world, cloud, step.verb, step).follow(step, Control())
+    assert f'{part}: it is locked' in caught.value.sentence
+    assert '-A INPUT' not in caught.value.way_out
+
+
 @pytest.mark.parametrize(
     'tool, rule, expected',
     [
@@ -552,3 +734,46 @@ def test_nothing_is_begun_while_its_storage_is_down(powerless, cluster):
     # Another host of the cluster has taken it over.
     world.store |= {'host': f'{cluster or "ctl@lab"}', 'state': 'up'}
     assert 'agree' in agreed.follow(step, Control()).note
+
+
+class Unserved(Powerless):
+    """A cloud whose nova-computes are down after all."""
+
+    state = 'down'
+
+    def answer(self, request):
+        told = super().answer(request)
+        if request.path == '/compute/v2.1/os-services':
+            for one in told.body['services']:
+                one['state'] = self.state
+        return told
+
+
+def test_nothing_is_stopped_to_be_mended_while_its_nova_compute_is_down():
+    """It would be on its way to be stopped until that is up."""
+    world = Unserved()
+    with crooked_cloud.cloud(world) as (_, cloud):
+        args = planned(world, cloud)[f'start:{WEB}'].args
+        step = Step(f'off:{WEB}', 'disaster.off', WEB, args)
+        off = carried(world, cloud, step.verb, step)
+        with pytest.raises(errors.StepFailed) as caught:
+            off.follow(step, Control())
+        assert 'nova-compute on cmp1 is down' in caught.value.sentence
+        world.state = 'up'
+        assert off.follow(step, Control()).note == 'it is off'
+
+
+def test_steps_of_two_volumes_may_ask_for_one_guest_side_by_side(powerless):
+    world, cloud = powerless
+    args = planned(world, cloud)[f'start:{WEB}'].args
+    together = threading.Barrier(2, timeout=10)
+    compute = Compute(cloud.compute)
+    standing = Standing(compute, world, Control(), tick=0.05)
+
+    def ask():
+        together.wait()
+        return standing.not_off(WEB, args)
+
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        asked = [pool.submit(ask) for _ in range(2)]
+        assert [one.result() for one in asked] == ['', '']

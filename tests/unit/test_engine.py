@@ -52,6 +52,11 @@ class Light:
         return Result()
 
 
+class Hasty(Control):
+    def wait(self, seconds):
+        super().wait(min(seconds, 0.01))
+
+
 @pytest.fixture
 def light():
     return Light()
@@ -161,6 +166,43 @@ def test_a_lost_request_is_never_sent_twice_by_itself(
     assert not done
     assert light.asked.count('a') == 1
     assert 'it did not happen' in journal.last(run, 'light:a').note
+
+
+def test_a_look_that_fails_ends_no_search_for_a_lost_request(
+    carry_out, journal, light
+):
+    """A resume right after it would send a request that is queued again."""
+    looks = []
+
+    def in_effect(step, lost=False):
+        if lost:
+            looks.append(step.target)
+            if len(looks) == 1:
+                raise errors.StepFailed('its host is silent')
+            light.lit.add(step.target)
+        return step.target in light.lit
+
+    light.in_effect, light.grace = in_effect, 30.0
+    light.script['a'] = 'lost'
+    run, done = carry_out(plan_of(lane('a')), control=Hasty())
+    assert done
+    assert light.asked == ['a', 'z']
+    assert 'but it happened' in journal.last(run, 'light:a').note
+
+
+def test_a_look_that_fails_to_the_end_is_what_the_step_fails_with(
+    carry_out, journal, light
+):
+    def in_effect(step, lost=False):
+        if lost:
+            raise errors.StepFailed('its host is silent')
+        return False
+
+    light.in_effect, light.script['a'] = in_effect, 'lost'
+    run, done = carry_out(plan_of(lane('a')))
+    assert not done
+    told = journal.last(run, 'light:a')
+    assert (told.state, told.note) == (State.FAILED, 'its host is silent')
 
 
 def test_nobody_can_tell_is_in_doubt_until_settled(carry_out, journal, light):

@@ -13,6 +13,7 @@ from osc_recover.agent import errors as agent_errors
 from osc_recover.agent import guest as agent
 from osc_recover.agent import hello, run
 from osc_recover.effects import Control, Cut
+from osc_recover.facts.guests import GuestBoot
 from osc_recover.gateways.guest_addresses import address_of, floating_of
 from osc_recover.gateways.guests import Guests
 from osc_recover.operations.guests import Patience, Reached, Reboot
@@ -219,6 +220,34 @@ def over(ssh):
 def rebooting(guests, kept, timeout=0.0):
     patience = Patience(Control(), workers=1, timeout=timeout, pause=0.01)
     return Reboot(guests, kept, patience)
+
+
+class Late:
+    """A guest that is back from its reboot when it is asked once more."""
+
+    known = True
+
+    def __init__(self):
+        self.silent, self.asked = True, []
+
+    def boot(self, server):
+        if self.silent:
+            self.silent = False
+            raise errors.HostSilent(server, 'it is silent', 'wait')
+        return GuestBoot('second', 30)
+
+    def reboot(self, server, boot):
+        self.asked.append(boot)
+
+
+def test_one_that_is_back_right_after_it_was_given_up_is_left():
+    guests, kept = Late(), InMemory(**{'start:s1': 900.0})
+    kept.keep(REBOOT, {'boot': 'first'})
+    reboot = rebooting(guests, kept)
+    assert reboot.in_effect(REBOOT) is None
+    assert reboot.apply(REBOOT).note == 'it had rebooted by then'
+    assert guests.asked == []
+    assert reboot.follow(REBOOT, Control()).data == {'boot': 'second'}
 
 
 def test_a_guest_that_answers_is_reached(guest):

@@ -155,3 +155,15 @@ def test_an_older_nova_keeps_mappings_that_only_its_database_drops():
     old = Means(newest='2.95')
     assert verdict(means=old).code == 'no-database'
     assert verdict(means=old, mappings=snapshot().mappings).act
+
+
+def test_a_volume_that_was_given_twice_is_reset_once():
+    now = snapshot(
+        servers=(SERVER,), hosts=(OFF,), attachments=(ATTACHED,),
+        volumes=(VOLUME,),
+    )  # fmt: skip
+    facts = ResetSeen(DisasterSeen(now, None, '', {}, NEW))
+    plan = reset(facts, VolumeReset(('v1', 'v1')))
+    assert [v.server for v in plan.verdicts] == ['v1']
+    names = [step.name for step in plan.steps()]
+    assert len(names) == len({*names}) == 2

@@ -21,18 +21,23 @@ _REBOOTED = (
 
 @check('rootless', 'audit')
 def rootless(view: AuditView) -> Iterator[Finding]:
-    """It boots from a volume, and nova has dropped the mapping of it."""
+    """It boots from a volume, and nova has dropped the mapping of it.
+
+    Where it has others still, nova's database tells.
+    """
     for server in view.seen.servers:
-        if (
-            server.image is None
-            and not server.volumes
-            and _rests(view, server)
-        ):
-            dropped = [m for m in _dropped(view, server) if m.root]
+        if server.image is not None or not _rests(view, server):
+            continue
+        dropped = [m for m in _dropped(view, server) if m.root]
+        if not server.volumes or (dropped and not _has_root(view, server)):
             yield found(
                 server_subject(server, volumes=[m.volume for m in dropped]),
-                'it boots from a volume, and nova has no volume of it any '
-                'more',
+                'it boots from a volume, and nova has '
+                + (
+                    'dropped that one'
+                    if server.volumes
+                    else 'no volume of it any more'
+                ),
                 'do not delete its volumes, nor start it: openstack recover '
                 f'volume repair --server {server.id} brings its root mapping '
                 'back',
@@ -142,6 +147,14 @@ def _dropped(view: AuditView, server: Server) -> list[DiskMapping]:
         if mapping.dropped
         and (mapping.volume in view.volumes or not view.told('volumes'))
     ]
+
+
+def _has_root(view: AuditView, server: Server) -> bool:
+    """Whether nova's database has a root of it, or one that may be."""
+    alive = {m.volume: m for m in view.mappings[server.id] if not m.dropped}
+    return any(
+        volume not in alive or alive[volume].root for volume in server.volumes
+    )
 
 
 def _root(dropped: list[DiskMapping]) -> str:

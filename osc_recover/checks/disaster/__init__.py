@@ -99,7 +99,7 @@ def _left(view: View, server: Server, why: Finding) -> Verdict:
         server.host,
         reason=why.text,
         way_out=why.way_out,
-        ran=was.vm_state in servers.REBOOTED,
+        ran=servers.has_run(was),
     )
 
 

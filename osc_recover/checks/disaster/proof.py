@@ -7,6 +7,7 @@ guess, and a guess would take volumes from servers that run.
 """
 
 import dataclasses
+import re
 
 from osc_recover.checks.disaster.view import View, refusal
 from osc_recover.checks.finding import Finding
@@ -14,7 +15,17 @@ from osc_recover.facts import Server
 from osc_recover.facts.snapshot import HostState
 
 DOMAIN, BOOT = 'domain', 'boot'
-_STARTS = {'start', 'reboot', 'unshelve', 'resume', 'rebuild', 'create'}
+# How ironic and vCenter name the nodes of a nova-compute that is on none of
+# them (nova/virt/ironic/driver.py, nova/virt/vmwareapi/driver.py).
+_AWAY = re.compile(
+    r'(domain-c?[0-9]+\.)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}'
+)
+# Actions after which a guest may run (nova/compute/instance_actions.py).
+_STARTS = {
+    'start', 'reboot', 'unshelve', 'resume', 'rebuild', 'create', 'rescue',
+    'unrescue', 'restore', 'resize', 'revertResize', 'migrate',
+    'live-migration', 'evacuate',
+}  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -33,6 +44,8 @@ def runs(view: View, server: Server) -> bool:
 
 def off(view: View, server: Server) -> Proof | None:
     """What shows that it is off, or None."""
+    if _is_away(server):
+        return None
     host = view.host(server.host)
     if host and _has_libvirt(host):
         domain = view.domain(server)
@@ -41,7 +54,7 @@ def off(view: View, server: Server) -> Proof | None:
         if not domain.runs:
             return Proof(DOMAIN, f'its domain is {domain.state}')
         return None
-    if _has_booted(view, server) and not _started_since(view, server):
+    if has_booted(view, server) and not _started_since(view, server):
         return Proof(BOOT, f'{server.host} has booted since the snapshot')
     return None
 
@@ -66,11 +79,20 @@ def not_off(view: View, server: Server) -> Finding | None:
     )
 
 
+def _is_away(server: Server) -> bool:
+    """Whether it is on another machine than its nova-compute.
+
+    Neither libvirt nor a boot of that host tells of it: bare metal may run on.
+    """
+    return _AWAY.fullmatch(server.node) is not None
+
+
 def _has_libvirt(host: HostState) -> bool:
     return host.knows('domains') and 'libvirt' not in host.absent
 
 
-def _has_booted(view: View, server: Server) -> bool:
+def has_booted(view: View, server: Server) -> bool:
+    """Whether the host that it was on at the snapshot has booted since."""
     was = view.was(server)
     before, now = view.host_before(server.host), view.host(server.host)
     if not (was and before and now) or was.host != server.host:
@@ -95,6 +117,8 @@ def _started_since(view: View, server: Server) -> bool:
 
 def why_not(view: View, server: Server) -> str:
     """Why nothing shows that it is off, in words."""
+    if _is_away(server):
+        return f'it is on node {server.node}, and not on {server.host} itself'
     host = view.host(server.host)
     if host is None:
         why = view.seen.now.left_out.get('hosts', '')
@@ -103,7 +127,7 @@ def why_not(view: View, server: Server) -> str:
         return f'{server.host} does not tell: {host.problem}'
     if problem := host.problems.get('domains'):
         return f'libvirt on {server.host} does not tell: {problem}'
-    if _has_booted(view, server):
+    if has_booted(view, server):
         return 'it was started or rebooted since its host has booted'
     return (
         f'{server.host} has no libvirt, and has not booted since a snapshot '

@@ -18,6 +18,7 @@ from osc_recover.facts import Server
 # What is made in-use again is still not exported, until cinder-volume starts
 # anew; a server that is started before that has its one start wasted.
 _NOT_YET = ('volume-error',)
+_ENDS = 'attachment.delete'  # of an attachment that cinder alone has
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -86,9 +87,12 @@ def state(view: View, server: Server) -> str:
 
 def volumes(view: View, server: Server) -> list[str]:
     """Its volumes in their order, once it is mended."""
-    has = [one.volume for one in view.attachments(server.id)]
-    back = of(view, server)
-    return list(dict.fromkeys([*has, *_volumes(back.by_mapping)]))
+    done = of(view, server).findings
+    ended = {f.about for f in done if f.remedy and f.remedy.verb == _ENDS}
+    mine = view.attachments(server.id)
+    has = [one.volume for one in mine if one.id not in ended]
+    back = [f for f in done if f.code in volume_mending.BY_MAPPING]
+    return list(dict.fromkeys([*has, *_volumes(back)]))
 
 
 def _is_about(view: View, server: Server, finding: Finding) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from osc_recover.checks.disaster import proof
 from osc_recover.checks.disaster.view import View, fine, refusal
 from osc_recover.checks.finding import Finding
+from osc_recover.checks.view import ran
 from osc_recover.facts import Server
 from osc_recover.facts.disaster import Happened
 
@@ -17,6 +18,9 @@ _AT_REST = {
     'soft-delete': 'restore',
     'deleted': 'restore',
 }
+# Besides active, states of servers whose guests are there, of which nova stops
+# none (nova/compute/manager.py, _sync_instance_power_state).
+_RUNNING = ('paused', 'rescued', 'resized')
 # What nova/compute/api.py starts, and what it reboots hard.
 STARTED, REBOOTED = ('stopped',), ('active', 'error')
 _STOP, _START = 'stop', {'start', 'reboot'}
@@ -44,6 +48,11 @@ def state(view: View, server: Server) -> str:
     return 'stopped' if by_nova else server.vm_state
 
 
+def has_run(was: Server) -> bool:
+    """Whether a server of a snapshot ran then."""
+    return was.vm_state in REBOOTED and ran(was)
+
+
 def way(view: View, server: Server) -> str:
     """What is asked for of a server that is to run: start or reboot."""
     return 'start' if state(view, server) in STARTED else 'reboot'
@@ -64,28 +73,66 @@ def _runs(view: View, server: Server) -> Finding | None:
         return None
     if server.vm_state == 'active':
         return fine('its guest runs')
+    if server.vm_state in _RUNNING:
+        return fine(f'it is {server.vm_state}, and its guest is there')
+    then = (
+        f'nova stops it when it next compares, unless openstack server start '
+        f'{server.id} comes first'
+        if server.vm_state in STARTED
+        else 'where the guest is well: openstack recover instance set '
+        f'{server.id} --vm-state active'
+    )
     return refusal(
         'runs-unknown-to-nova',
         f'its guest runs, and nova has it {server.vm_state}',
-        f'openstack recover instance show {server.id}; nova stops it when it '
-        f'next compares, unless openstack server start {server.id} comes '
-        'first',
+        f'openstack recover instance show {server.id}; {then}',
     )
 
 
 def _was_not_running(view: View, server: Server) -> Finding | None:
     was = view.was(server)
-    if was is None or was.vm_state in REBOOTED:
+    if was is None or has_run(was):
         return None
     if was.vm_state == server.vm_state == 'stopped':
-        return fine('it was stopped before, and stays so')
+        return _was_stopped(view, server)
+    if was.vm_state == server.vm_state and was.vm_state in _RUNNING:
+        return None  # Its state is what keeps it.
+    off = ' and shut down' if was.vm_state in REBOOTED else ''
     return refusal(
         'did-not-run',
-        f'it was {was.vm_state} in the snapshot, and nova has it '
+        f'it was {was.vm_state}{off} in the snapshot, and nova has it '
         f'{server.vm_state} now',
         f'where it is to run: openstack server reboot --hard {server.id}; '
         f'otherwise openstack server stop {server.id}',
     )
+
+
+def _was_stopped(view: View, server: Server) -> Finding:
+    """What nova stops by itself after a boot ran, whatever was before."""
+    booted = view.booted_at(server.host)
+    # What has not changed since needs no question of its own.
+    changed = server.updated[:19] >= booted[:19]
+    if not (
+        proof.has_booted(view, server)
+        and changed
+        and _stopped_after_boot(view, server)
+    ):
+        return fine('it was stopped before, and stays so')
+    return refusal(
+        'did-not-run',
+        'it was stopped in the snapshot, and nova itself has stopped it after '
+        f'{server.host} has booted: it ran in between',
+        f'openstack server start {server.id}, if it is to run',
+    )
+
+
+def _stopped_after_boot(view: View, server: Server) -> bool:
+    """Whether nova itself has stopped it since its host has booted."""
+    newest = _newest_of_power(view, server)
+    booted = view.booted_at(server.host)
+    if newest is None or newest.action != _STOP or newest.user or not booted:
+        return False
+    return newest.at[:19] >= booted[:19]
 
 
 def _stopped_since(view: View, server: Server) -> Finding | None:
@@ -122,13 +169,12 @@ def _not_known(view: View, server: Server) -> Finding | None:
         else 'the snapshot does not have it'
     )
     if state(view, server) == 'stopped':
-        newest = _newest_of_power(view, server)
-        booted = view.booted_at(server.host)
-        by_nova = newest and newest.action == _STOP and not newest.user
-        if newest and by_nova and booted and newest.at[:19] >= booted[:19]:
+        if _stopped_after_boot(view, server):
             return None
+        newest = _newest_of_power(view, server)
+        by_nova = newest and newest.action == _STOP and not newest.user
         why = 'nova did not stop it after its host has booted'
-        if by_nova and not booted:
+        if by_nova and not view.booted_at(server.host):
             why = f'{server.host} does not tell when it has booted'
         return refusal(
             'not-known',
@@ -164,18 +210,23 @@ def _state(_view: View, server: Server) -> Finding | None:
         + ('' if server.launched else ', and was never built to the end'),
         f'openstack server show {server.id}; a paused or rescued server has '
         'lost its memory: openstack server reboot --hard, or openstack '
-        'server unrescue',
+        'server unrescue; a resized one is confirmed or reverted first',
+    )
+
+
+def _no_host(_view: View, server: Server) -> Finding | None:
+    """Of a server in such a cell no other state is to be trusted."""
+    if server.host:
+        return None
+    return refusal(
+        'no-host',
+        'nova has it on no host',
+        f'openstack server show {server.id}; a cell whose database is down '
+        'looks so, too',
     )
 
 
 def _forced_down(view: View, server: Server) -> Finding | None:
-    if not server.host:
-        return refusal(
-            'no-host',
-            'nova has it on no host any more',
-            f'openstack server show {server.id}; a cell whose database is '
-            'down looks so, too',
-        )
     service = view.service(server.host)
     if service is None:
         return refusal(
@@ -202,6 +253,7 @@ def _newest_of_power(view: View, server: Server) -> Happened | None:
 
 CHECKS: Sequence[Check] = (
     _at_rest,
+    _no_host,
     _runs,
     _was_not_running,
     _stopped_since,

@@ -47,12 +47,15 @@ class View:
 
     @functools.cached_property
     def servers(self) -> tuple[Server, ...]:
-        """Those that the options leave, and that are or were on a host."""
+        """Those that the options leave, and that are or were on a host.
+
+        One that is named is there in any case.
+        """
         asked = self.request
         return tuple(
             s
             for s in self.seen.now.servers
-            if (s.host or self._was_placed(s))
+            if (s.host or self._was_placed(s) or s.id in asked.servers)
             and (not asked.servers or s.id in asked.servers)
             and (not asked.projects or s.project in asked.projects)
             and (not asked.hosts or s.host in asked.hosts)

@@ -69,13 +69,22 @@ def rootless(view: View, server: Server) -> Finding | None:
     known = view.seen.now.knows('attachments')
     if server.image or not known or server.id in view.seen.now.unasked:
         return None
-    if server.volumes or view.attachments(server.id):
+    some = server.volumes or view.attachments(server.id)
+    if some and not _lacks_root(view, server):
         return None
     return refusal(
         ROOTLESS,
-        'it boots from a volume, and nova has no volume of it any more',
+        'it boots from a volume, and nova has '
+        + ('dropped that one' if some else 'no volume of it any more'),
         f'{again} names the command that brings its mapping back',
     )
+
+
+def _lacks_root(view: View, server: Server) -> bool:
+    """Whether nova's database has rows of its volumes, and none of a root."""
+    mine = [a for a in view.attachments(server.id) if 'nova' in a.sides]
+    rows = [view.mapping(one.mapping) for one in mine]
+    return bool(rows) and all(row and row.boot_index != 0 for row in rows)
 
 
 def fewer(
