@@ -34,15 +34,20 @@ class Lost:
 def lost(
     seen: SessionsSeen, before: Snapshot | None, host: HostState
 ) -> list[Lost]:
-    """Each way that is missing, once: as it was kept, and as cinder has it."""
-    found: dict[tuple[str, str], Lost] = {}
+    """Each way that is missing, once: as it was kept, and as cinder has it.
+
+    cinder knows no interfaces; a host may have kept several to one portal.
+    """
+    found: dict[Way, Lost] = {}
     for session in _kept(before, host.host):
         if not _is_open(session, host):
-            key = session.target, session.portal
-            found.setdefault(key, _recorded(seen, before, host.host, session))
+            one = _recorded(seen, before, host.host, session)
+            found.setdefault(one.way, one)
+    kept = {(way.target, way.portal) for way in found}
     for way, use in checks.missing(seen, host):
-        what = f'volume {use.volume} of {checks.named(seen, use.server)}'
-        found.setdefault((way.target, way.portal), Lost(way, what))
+        if (way.target, way.portal) not in kept:
+            what = f'volume {use.volume} of {checks.named(seen, use.server)}'
+            found.setdefault(way, Lost(way, what))
     return list(found.values())
 
 

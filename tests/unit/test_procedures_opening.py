@@ -70,6 +70,17 @@ def test_what_both_tell_is_opened_once():
     assert steps(plan) == [('session.open', A)]
 
 
+def test_every_interface_to_one_portal_is_opened():
+    first, second = (
+        dataclasses.replace(session(number), iface=f'nic{number}')
+        for number in (3, 4)
+    )
+    plan = open_sessions(seen(), kept(first, second), OPEN)
+    assert [s.args['iface'] for s in plan.steps()] == ['nic3', 'nic4']
+    again = open_sessions(seen(first), kept(first, second), OPEN)
+    assert [s.args['iface'] for s in again.steps()] == ['nic4']
+
+
 def test_a_volume_whose_server_left_the_host_is_not_opened():
     facts = seen(servers=(server(WEB, 'cmp2'),))
     plan = open_sessions(facts, kept(session(3)), OPEN)
