@@ -54,15 +54,36 @@ def lost(
 def own_targets(
     seen: SessionsSeen, before: Snapshot | None, host: HostState
 ) -> list[str]:
-    """The targets that are a host's own, and no volumes of servers."""
-    both = (*_kept(before, host.host), *host.sessions)
-    every = dict.fromkeys(session.target for session in both)
+    """The targets that are a host's own, and no volumes of servers.
+
+    None of which nobody tells whose they are: the volume groups of a guest
+    are not to be activated beside it.
+    """
+    judged: list[KeptSession] = []
+    if before and before.knows('attachments'):
+        judged += _kept(before, host.host)
+    if 'attachments' not in seen.unseen:
+        judged += host.sessions
+    every = dict.fromkeys(session.target for session in judged)
     return [
         target
         for target in every
         if not checks.of_target(seen.attachments, target)
         and not (before and checks.of_target(before.attachments, target))
     ]
+
+
+def is_untold(
+    seen: SessionsSeen, before: Snapshot | None, host: HostState
+) -> bool:
+    """Whether cinder alone could tell what is missing, or whose what is is."""
+    if 'attachments' not in seen.unseen:
+        return False
+    there = {session.target for session in host.sessions}
+    strange = there - {*own_targets(seen, before, host)}
+    return any(server.host == host.host for server in seen.servers) or bool(
+        strange and seen.serves_volumes(host.host)
+    )
 
 
 def mounts(

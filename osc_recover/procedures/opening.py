@@ -52,6 +52,7 @@ def open_sessions(
         verdicts=(
             *(_mute(host) for host in seen.hosts if _problem(host)),
             *(_verdict(host, one) for host, one in opened),
+            *_untold(seen, before),
             *(verdict for _, verdict in stacked),
         ),
         notes=tuple(_notes(seen, before)),
@@ -147,6 +148,19 @@ def _mute(host: HostState) -> Verdict:
         reason=_problem(host),
         way_out=host.way_out or 'mend that on the host',
     )  # fmt: skip
+
+
+def _untold(seen: SessionsSeen, before: Snapshot | None) -> Iterator[Verdict]:
+    """Hosts of which not all can be concluded, as cinder does not tell."""
+    for host in seen.hosts:
+        if not _problem(host) and checks.is_untold(seen, before, host):
+            gap = next(g for g in seen.gaps if g.what == 'attachments')
+            yield Verdict(
+                host.host, host.host, 'volumes of servers', 'unknown', False,
+                host.host,
+                reason=f'what cinder has attached is not known: {gap.problem}',
+                way_out=gap.way_out,
+            )  # fmt: skip
 
 
 def _notes(seen: SessionsSeen, before: Snapshot | None) -> Sequence[str]:

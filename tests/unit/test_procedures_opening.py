@@ -101,6 +101,47 @@ def test_where_cinder_does_not_tell_only_the_host_s_own_is_opened():
     assert ('unknown', False) in verdicts(plan)
 
 
+def mute_cinder(*sessions, **more):
+    gap = Gap('attachments', 'cinder is not there', 'start it')
+    told = {'attachments': (), 'unseen': ('attachments',), 'gaps': (gap,)}
+    return seen(*sessions, **told, **more)
+
+
+def test_where_cinder_does_not_tell_nothing_is_said_to_be_open():
+    plan = open_sessions(mute_cinder(), None, SessionOpen(('cmp1',)))
+    assert (steps(plan), verdicts(plan)) == ([], [('unknown', False)])
+    [verdict] = plan.verdicts
+    assert 'cinder is not there' in verdict.reason
+
+
+def test_where_cinder_does_not_tell_no_group_of_a_guest_is_activated():
+    facts = mute_cinder(
+        session(1, B), host='san', servers=(server(WEB, 'san'),)
+    )
+    plan = open_sessions(facts, None, SessionOpen(('san',)))
+    assert (steps(plan), verdicts(plan)) == ([], [('unknown', False)])
+    before = kept(session(3, SAN), host='san', attachments=())
+    plan = open_sessions(facts, before, STORE)
+    [activate] = [s for s in plan.steps() if s.verb == 'groups.activate']
+    assert activate.args['targets'] == [SAN]
+
+
+def test_what_is_the_san_s_own_needs_no_word_of_cinder():
+    before = kept(session(3, SAN, over=(LVM,)), host='san')
+    facts = mute_cinder(session(1, SAN), host='san', servers=())
+    plan = open_sessions(facts, before, STORE)
+    assert verdicts(plan) == [('activate', True)]
+
+
+def test_a_snapshot_without_attachments_tells_of_no_own_target():
+    before = dataclasses.replace(
+        kept(session(3, B), host='san', attachments=()),
+        unseen=('attachments',),
+    )
+    plan = open_sessions(store(), before, STORE)
+    assert (steps(plan), verdicts(plan)) == ([], [('moved', False)])
+
+
 def test_only_the_targets_that_were_named_are_opened():
     before = kept(session(3), session(4, SAN))
     request = dataclasses.replace(OPEN, targets=(SAN,))
