@@ -91,13 +91,7 @@ def advice(fstab: Fstab, entry: FstabEntry) -> Iterator[Advice]:
     if not _has_device(entry):
         return
     if entry.target and fstab.role == 'volume server':
-        yield Advice(
-            'san',
-            f'its disk comes from {entry.target}: a boot hangs while the SAN '
-            'is not there, and cinder-volume with it',
-            _fix(fstab),
-            comment=True,
-        )
+        yield _from_san(fstab, entry)
     elif entry.target:
         yield from _not_waited_for(fstab, entry, ('nofail', '_netdev'))
     elif fstab.role == 'guest' and _is_volume(fstab, entry):
@@ -130,6 +124,24 @@ def _errors(fstab: Fstab, entry: FstabEntry) -> Iterator[Advice]:
             '',
             note=True,
         )
+
+
+def _from_san(fstab: Fstab, entry: FstabEntry) -> Advice:
+    if entry.point in _SYSTEM or set(entry.disks) & set(fstab.root):
+        return Advice(
+            'san',
+            f'the system itself boots from {entry.target}, and cannot do '
+            'without it',
+            '',
+            note=True,
+        )
+    return Advice(
+        'san',
+        f'its disk comes from {entry.target}: a boot hangs while the SAN '
+        'is not there, and cinder-volume with it',
+        _fix(fstab),
+        comment=True,
+    )
 
 
 def _not_waited_for(

@@ -48,6 +48,17 @@ def test_a_disk_of_the_san_is_taken_out_on_a_volume_server():
     assert SAN in found['san'].text
 
 
+@pytest.mark.parametrize(
+    'point, disk', [('/', 'sda'), ('/boot', 'sdb'), ('/tmp', 'sda')]
+)
+def test_a_volume_server_that_boots_from_the_san_keeps_its_system(point, disk):
+    own = FstabEntry('UUID=1', point, 'ext4', ROOT.options, (disk,), SAN)
+    one = Fstab('san', 'volume server', entries=(own,), root=('sda',))
+    [note] = checks.advice(one, own)
+    assert (note.note, note.mends) == (True, False)
+    assert fix_mounts([one], MountFix(('san',))).phases == ()
+
+
 def test_a_disk_of_iscsi_is_not_waited_for_on_another_host():
     assert advised(SRV, 'host')['nofail'].add == ('nofail', '_netdev')
     some = dataclasses.replace(SRV, options=('nofail',))
