@@ -13,8 +13,8 @@ from osc_recover.facts.mounts import Fstab, FstabEntry
 
 _EXT = ('ext2', 'ext3', 'ext4')
 _READ_ONLY = 'errors=remount-ro'
-_NO_DEVICE = ('swap', 'none', 'proc', 'sysfs', 'tmpfs', 'devpts', 'auto')
-_NETWORK = ('nfs', 'nfs4', 'cifs', 'smb3', 'ceph', 'glusterfs', '9p')
+# As fstab(5) names devices; all else is of the network or of the kernel.
+_DEVICE = ('/dev/', 'UUID=', 'LABEL=', 'PARTUUID=', 'PARTLABEL=')
 # What does not hold up a boot.
 _WAITS_NOT = ('nofail', 'noauto')
 _SYSTEM = ('/', '/boot', '/boot/efi', '/usr', '/var', '/etc')
@@ -177,9 +177,9 @@ def _is_volume(fstab: Fstab, entry: FstabEntry) -> bool:
 
 def _has_device(entry: FstabEntry) -> bool:
     return (
-        entry.kind not in (*_NO_DEVICE, *_NETWORK)
+        entry.spec.startswith(_DEVICE)
+        and entry.kind != 'swap'
         and not {'bind', 'rbind', 'loop'} & {*entry.options}
-        and ':' not in entry.spec
     )
 
 

@@ -48,6 +48,13 @@ def test_a_disk_of_the_san_is_taken_out_on_a_volume_server():
     assert SAN in found['san'].text
 
 
+@pytest.mark.parametrize('kind', ['ext4', 'xfs', 'auto'])
+def test_a_disk_of_the_san_is_known_by_its_path(kind):
+    path = f'/dev/disk/by-path/ip-10.77.0.11:3260-iscsi-{SAN}-lun-1'
+    entry = FstabEntry(path, '/srv', kind, (), ('sdb',), SAN)
+    assert advised(entry, 'volume server')['san'].comment
+
+
 @pytest.mark.parametrize(
     'point, disk', [('/', 'sda'), ('/boot', 'sdb'), ('/tmp', 'sda')]
 )
@@ -91,8 +98,13 @@ def test_a_device_that_is_not_there_is_said_and_left():
 
 
 @pytest.mark.parametrize(
-    'spec, kind', [('tmpfs', 'tmpfs'), ('nas:/a', 'nfs'), ('/swap', 'swap')]
-)
+    'spec, kind',
+    [
+        ('tmpfs', 'tmpfs'), ('nas:/a', 'nfs'), ('/swap', 'swap'),
+        ('hugetlbfs', 'hugetlbfs'), ('tank/data', 'zfs'), ('tag', 'virtiofs'),
+        ('//nas/a', 'cifs'), ('/srv/image', 'auto'), ('UUID=9', 'swap'),
+    ],
+)  # fmt: skip
 def test_what_has_no_disk_is_none_of_this(spec, kind):
     for role in ('volume server', 'host', 'guest'):
         assert advised(FstabEntry(spec, '/x', kind), role) == {}
