@@ -4,6 +4,7 @@
 import dataclasses
 from collections.abc import Iterator
 
+from osc_recover.facts import sessions as facts
 from osc_recover.facts.sessions import SessionsSeen, Way
 from osc_recover.facts.snapshot import (
     HostState,
@@ -94,8 +95,7 @@ def of_target(
 
 def home(seen: SessionsSeen, attachment: KeptAttachment) -> str:
     """Where the server of an attachment lives; '' where nobody knows."""
-    server = seen.server(attachment.server)
-    return server.host if server else ''
+    return facts.home(seen.server(attachment.server))
 
 
 def named(seen: SessionsSeen, id: str) -> str:

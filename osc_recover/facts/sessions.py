@@ -11,6 +11,10 @@ from osc_recover.facts.snapshot import (
     KeptVolume,
 )
 
+# A live migration opens the sessions on the destination before nova has the
+# server there (nova/virt/libvirt/driver.py, pre_live_migration).
+_MOVES = 'migrating'
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Way:
@@ -49,6 +53,11 @@ class SessionsSeen:
     def serves_volumes(self, host: str) -> bool:
         """Whether cinder-volume is on a host."""
         return host in volume_hosts(self.storage)
+
+
+def home(server: Server | None) -> str:
+    """The only host that has sessions of a server, or '' for any."""
+    return '' if server is None or server.task_state == _MOVES else server.host
 
 
 def volume_hosts(storage: tuple[StorageService, ...]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from osc_recover import errors
 from osc_recover.facts.audit import Gap
-from osc_recover.facts.sessions import SessionsSeen, volume_hosts
+from osc_recover.facts.sessions import SessionsSeen, home, volume_hosts
 from osc_recover.facts.snapshot import HostState, KeptAttachment
 from osc_recover.gateways import inventory, kept_lists
 from osc_recover.gateways.cloud import Cloud
@@ -79,12 +79,13 @@ def serving(
 ) -> tuple[KeptAttachment, ...]:
     """The attachments that lead to targets now, of servers on a host.
 
-    A server that is not there any more, or on no host, counts as well.
+    A server that is not there any more, on no host, or on its way from one to
+    another, counts as well.
 
     :raises errors.ApiError: when nova or cinder does not tell
     """
     wanted = set(targets)
-    homes = {s.id: s.host for s in inventory.servers(cloud.compute)}
+    homes = {s.id: home(s) for s in inventory.servers(cloud.compute)}
     return tuple(
         one
         for one in kept_lists.attachments(cloud.volume)
