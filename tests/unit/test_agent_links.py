@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from osc_recover.agent import errors, hello, mounts, run
 from osc_recover.agent.links import close, groups, iscsiadm, login, mount
 from osc_recover.agent.state import layers, links, nodes, sessions
+from osc_recover.gateways import links as gateway
 from tests.unit.iscsi_double import OTHER, PORTAL, A, B, Iscsi
 
 # Recorded.
@@ -178,6 +179,15 @@ def test_a_portal_that_is_not_there_is_said(iscsi):
     told = refused(login.login, way(A, '10.77.0.99:3260'))
     assert told.code == 'iscsiadm-failed'
     assert 'does not tell its targets' in told.text
+
+
+def test_no_silence_is_longer_than_it_is_waited_for(iscsi):
+    told = []
+    login.login(way(A), told.append)
+    assert told == [{'asked': PORTAL}]
+    # Each of the two may take as long as iscsiadm has.
+    longest = iscsiadm._SECONDS + login._SETTLE + 5
+    assert longest < gateway.CHANGE_TIMEOUT
 
 
 def test_a_session_is_open_however_slow_udev_is(iscsi, monkeypatch):
