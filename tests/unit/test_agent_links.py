@@ -259,6 +259,24 @@ def test_what_is_mounted_is_known_and_something_else_is_not_hidden():
     assert refused(mount.mount, args).code == 'occupied'
 
 
+def test_a_mount_of_btrfs_is_known_by_its_device(tmp_path, monkeypatch):
+    point = tmp_path / 'point'
+    point.mkdir()
+    (tmp_path / 'link').symlink_to(point)
+    row = f'29 1 0:45 / {point} rw - btrfs /dev/null rw'
+    monkeypatch.setattr(mounts, 'current', lambda: mounts.parse(row))
+    same = tmp_path / 'by-uuid'
+    same.symlink_to('/dev/null')
+    for at, source, known in (
+        (point, same, True),
+        (tmp_path / 'link', same, True),
+        (point, '/dev/zero', False),
+        (point, '/dev/none-such', False),
+    ):
+        asked = {'point': str(at), 'source': str(source)}
+        assert mount.look(asked, lambda event: None)['mounted'] == known
+
+
 def test_what_is_on_no_disk_of_the_targets_is_not_mounted(iscsi, tmp_path):
     args = {
         'point': str(tmp_path), 'kind': 'ext4', 'options': [], 'targets': [A],

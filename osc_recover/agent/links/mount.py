@@ -28,7 +28,11 @@ def look(args: Dict[str, Any], tell: Tell) -> Dict[str, Any]:
     if there is None:
         return {'mounted': False, 'other': ''}
     path = path_of(args['source'])
-    same = there.source == path or there.device == use.number(path)
+    same = there.source == path or use.number(path) in (
+        there.device,
+        # The number of a file system of Btrfs is that of no device.
+        use.number(there.source) or there.device,
+    )
     return {'mounted': same, 'other': '' if same else there.source}
 
 
@@ -92,4 +96,4 @@ def source_of(point: str) -> str:
 
 
 def _at(point: str) -> Optional[mounts.Mount]:
-    return mounts.shown(mounts.current()).get(os.path.normpath(point))
+    return mounts.shown(mounts.current()).get(os.path.realpath(point))
