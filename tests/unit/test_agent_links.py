@@ -277,6 +277,20 @@ def test_a_mount_of_btrfs_is_known_by_its_device(tmp_path, monkeypatch):
         assert mount.look(asked, lambda event: None)['mounted'] == known
 
 
+def test_a_root_without_an_initramfs_is_known_by_its_number(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(mount, '_ROOT', '/dev/none-such')
+    row = '29 1 8:1 / / rw - ext4 /dev/none-such rw'
+    monkeypatch.setattr(mounts, 'current', lambda: mounts.parse(row))
+    monkeypatch.setattr(sessions, 'SYS', str(tmp_path))
+    disk = tmp_path / 'devices/sda/sda1'
+    disk.mkdir(parents=True)
+    (tmp_path / 'dev/block').mkdir(parents=True)
+    (tmp_path / 'dev/block/8:1').symlink_to(disk)
+    assert mount.source_of('/') == '/dev/sda1'
+
+
 def test_what_is_on_no_disk_of_the_targets_is_not_mounted(iscsi, tmp_path):
     args = {
         'point': str(tmp_path), 'kind': 'ext4', 'options': [], 'targets': [A],
