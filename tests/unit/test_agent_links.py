@@ -214,6 +214,28 @@ def test_a_volume_group_on_a_target_is_activated_and_no_other(iscsi):
     assert not iscsi.is_active('guests')
 
 
+def test_a_volume_group_inside_a_volume_of_a_guest_is_not_ours(
+    iscsi, monkeypatch
+):
+    iscsi.open(A)
+    sysfs = iscsi.folder / 'sys/class'
+    [disk] = sysfs.glob('iscsi_session/*/device/*/*/block/*')
+    (disk / 'holders/dm-7').mkdir()
+    mapped = sysfs / 'block/dm-7/dm'
+    mapped.mkdir(parents=True)
+    (mapped / 'uuid').write_text('LVM-x\n')
+    (mapped / 'name').write_text('ours-volume--1\n')
+    rows = [
+        {'pv_name': f'/dev/{name}', 'vg_name': group,
+         'vg_missing_pv_count': '0'}
+        for name, group in ((disk.name, 'ours'), ('dm-7', 'guest'))
+    ]  # fmt: skip
+    told = {'pvs': rows, 'lvs': []}
+    monkeypatch.setattr(groups, '_asked', lambda program, *_: told[program])
+    found = groups.show({'targets': [A]}, lambda event: None)
+    assert list(found['groups']) == ['ours']
+
+
 def test_a_volume_group_that_lacks_a_disk_stays_as_it_is(iscsi):
     iscsi.group('ours', A, missing='1')
     iscsi.open(A)
