@@ -13,6 +13,7 @@ from osc_recover.facts.mounts import Fstab, FstabEntry
 
 _EXT = ('ext2', 'ext3', 'ext4')
 _READ_ONLY = 'errors=remount-ro'
+_STOPS = {_READ_ONLY, 'errors=panic'}
 # As fstab(5) names devices; all else is of the network or of the kernel.
 _DEVICE = ('/dev/', 'UUID=', 'LABEL=', 'PARTUUID=', 'PARTLABEL=')
 # What does not hold up a boot.
@@ -107,7 +108,7 @@ def advice(fstab: Fstab, entry: FstabEntry) -> Iterator[Advice]:
 
 
 def _errors(fstab: Fstab, entry: FstabEntry) -> Iterator[Advice]:
-    if entry.kind in _EXT and _READ_ONLY not in entry.options:
+    if entry.kind in _EXT and not _STOPS & set(entry.options):
         if fstab.role == 'host':
             return
         yield Advice(

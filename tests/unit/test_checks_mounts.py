@@ -31,6 +31,8 @@ def test_ext_goes_read_only_at_an_error(role):
     assert advised(root, role)['errors'].add == ('errors=remount-ro',)
     assert advised(ROOT, role) == {}
     assert advised(root, 'host') == {}
+    panics = dataclasses.replace(ROOT, options=('errors=panic',))
+    assert advised(panics, role) == {}
 
 
 @pytest.mark.parametrize('kind', ['xfs', 'btrfs'])
