@@ -2,7 +2,7 @@
 """What a host had open, or ought to have, and has not.  Pure."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from osc_recover.checks import sessions as checks
 from osc_recover.facts.sessions import SessionsSeen, Way
@@ -70,6 +70,26 @@ def own_targets(
         for target in every
         if not checks.of_target(seen.attachments, target)
         and not (before and checks.of_target(before.attachments, target))
+    ]
+
+
+def strangers(
+    seen: SessionsSeen, before: Snapshot | None, targets: Sequence[str]
+) -> list[str]:
+    """Those of some targets that nobody has ever heard of.
+
+    None, where a host or cinder does not tell.
+    """
+    mute = any(not host.knows('sessions') for host in seen.hosts)
+    if mute or 'attachments' in seen.unseen:
+        return []
+    both = (seen, before) if before else (seen,)
+    known = {s.target for one in both for h in one.hosts for s in h.sessions}
+    return [
+        target
+        for target in targets
+        if target not in known
+        and not any(checks.of_target(o.attachments, target) for o in both)
     ]
 
 

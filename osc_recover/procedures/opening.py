@@ -7,7 +7,7 @@ the mounts after them.
 
 from collections.abc import Iterator, Sequence
 
-from osc_recover import records
+from osc_recover import errors, records
 from osc_recover.checks import lost_sessions as checks
 from osc_recover.checks.lost_sessions import Lost
 from osc_recover.checks.request import SessionOpen
@@ -32,7 +32,15 @@ def open_sessions(
     """Plan to open what is missing; what is there is left as it is.
 
     :param before: what was open; None: cinder alone tells
+    :raises errors.Refused: for a target that nobody knows
     """
+    if strange := checks.strangers(seen, before, request.targets):
+        raise errors.Refused(
+            f'nothing leads, or has led, to {", ".join(strange)}',
+            'openstack recover session list names the targets; those that a '
+            'host had of its own need --snapshot',
+            'unknown-target',
+        )
     opened = [*_opened(seen, before, request)]
     stacked = [
         found

@@ -5,6 +5,7 @@ import dataclasses
 
 import pytest
 
+from osc_recover import errors
 from osc_recover.checks.request import SessionOpen
 from osc_recover.facts.audit import Gap
 from osc_recover.facts.snapshot import HostState, KeptMount, Snapshot
@@ -148,6 +149,16 @@ def test_only_the_targets_that_were_named_are_opened():
     assert steps(open_sessions(seen(), before, request)) == [
         ('session.open', SAN)
     ]
+
+
+def test_a_target_that_nobody_knows_is_refused():
+    request = dataclasses.replace(OPEN, targets=(A, 'iqn-typo'))
+    with pytest.raises(errors.Refused, match='to iqn-typo;') as no:
+        open_sessions(seen(session(3)), None, request)
+    assert no.value.code == 'unknown-target'
+    known = dataclasses.replace(OPEN, targets=(A, SAN))
+    assert open_sessions(seen(session(3)), kept(session(3, SAN)), known)
+    assert open_sessions(mute_cinder(), None, request).verdicts
 
 
 def test_a_volume_server_gets_its_groups_and_mounts_and_service():
