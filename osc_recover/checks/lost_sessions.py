@@ -5,7 +5,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 
 from osc_recover.checks import sessions as checks
-from osc_recover.facts.sessions import SessionsSeen, Way
+from osc_recover.facts.sessions import SessionsSeen, Way, named
 from osc_recover.facts.snapshot import (
     HostState,
     KeptMount,
@@ -65,10 +65,13 @@ def own_targets(
     if 'attachments' not in seen.unseen:
         judged += host.sessions
     every = dict.fromkeys(session.target for session in judged)
+    both = (*seen.volumes, *(before.volumes if before else ()))
+    volumes = {volume.id for volume in both}
     return [
         target
         for target in every
-        if not checks.of_target(seen.attachments, target)
+        if not named(target, volumes)
+        and not checks.of_target(seen.attachments, target)
         and not (before and checks.of_target(before.attachments, target))
     ]
 

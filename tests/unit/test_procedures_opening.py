@@ -8,7 +8,12 @@ import pytest
 from osc_recover import errors
 from osc_recover.checks.request import SessionOpen
 from osc_recover.facts.audit import Gap
-from osc_recover.facts.snapshot import HostState, KeptMount, Snapshot
+from osc_recover.facts.snapshot import (
+    HostState,
+    KeptMount,
+    KeptVolume,
+    Snapshot,
+)
 from osc_recover.procedures.opening import open_sessions
 from tests.unit.session_facts import (
     LVM,
@@ -181,6 +186,12 @@ def test_groups_of_guests_are_left_alone():
     before = kept(session(3, B), host='san', attachments=(given,))
     plan = open_sessions(facts, before, STORE)
     assert (steps(plan), verdicts(plan)) == ([], [])
+
+
+def test_a_target_that_is_called_by_a_volume_is_not_the_host_s_own():
+    volumes = (KeptVolume('vol-b', status='downloading'),)
+    facts = store(session(1, B), volumes=volumes)
+    assert open_sessions(facts, None, SessionOpen(('san',))).phases == ()
 
 
 def test_on_a_compute_host_no_group_is_activated():
