@@ -16,8 +16,11 @@ from osc_recover.facts.snapshot import (
 # What a mount is given again; the rest is for its file system to choose.
 _OPTIONS = (
     'ro', 'rw', 'nosuid', 'nodev', 'noexec', 'noatime', 'nodiratime',
-    'relatime', 'sync', 'discard',
+    'relatime', 'sync', 'discard', 'nouuid', 'usrquota', 'grpquota',
+    'prjquota',
 )  # fmt: skip
+# Without the second, Btrfs mounts something else.
+_SETTINGS = ('errors=', 'subvol=')
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -207,4 +210,4 @@ def _sources(was: HostState | None, targets: list[str]) -> Iterator[str]:
 
 
 def _may_be_given(option: str) -> bool:
-    return option in _OPTIONS or option.startswith('errors=')
+    return option in _OPTIONS or option.startswith(_SETTINGS)

@@ -220,6 +220,15 @@ def test_what_fstab_keeps_is_mounted():
     assert mount.args['source'] == 'UUID=1-2'
 
 
+def test_a_subvolume_and_quotas_are_mounted_as_they_were():
+    options = ('rw', 'prjquota', 'space_cache=v2', 'subvolid=5', 'subvol=/@b')
+    was = dataclasses.replace(MOUNTED, kind='btrfs', options=options)
+    before = kept(session(3, SAN, over=(LVM,)), host='san', mounts=(was,))
+    plan = open_sessions(store(), before, STORE)
+    [mount] = [s for s in plan.steps() if s.verb == 'mounts.mount']
+    assert mount.args['options'] == ['rw', 'prjquota', 'subvol=/@b']
+
+
 def test_a_mount_by_a_kernel_s_name_is_said_and_not_done():
     mounted = KeptMount('/srv', 'ext4', '/dev/sdc')
     before = kept(session(3, SAN), host='san', mounts=(mounted,))
