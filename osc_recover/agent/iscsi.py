@@ -11,8 +11,8 @@ NO_SESSIONS = 21  # ISCSI_ERR_NO_OBJS_FOUND
 # Of the kernel; iscsiadm may be in a container only, as kolla's is.
 _SESSIONS = '/sys/class/iscsi_session'
 _LINE = re.compile(
-    r'[a-z0-9_]+: \[([0-9]+)\] (\[[0-9a-fA-F:.]+\]:[0-9]+|[^ ,\[\]]+),[0-9]+ '
-    r'([^ ]+)(?: \([a-z-]+\))?'
+    r'[a-z0-9_]+: \[([0-9]+)\] (\[[0-9a-fA-F:.]+\]:[0-9]+|[^ ,\[\]]+)'
+    r',-?[0-9]+ ([^ ]+)(?: \([a-z-]+\))?'
 )
 
 

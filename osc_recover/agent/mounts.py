@@ -47,6 +47,7 @@ CONTAINERS = (
     '/var/lib/machines', '/run/containerd', '/run/containers',
     '/run/docker', '/var/snap/lxd',
 )  # fmt: skip
+LOGINS = '/run/user/'  # gone when nobody is logged in
 _ESCAPE = re.compile(r'\\([0-7]{3})')
 _LINE = re.compile(
     r'([0-9]+) ([0-9]+) ([0-9]+):([0-9]+) ([^ ]+) ([^ ]+) ([^ ]+)'
@@ -182,7 +183,7 @@ def _why_not(mount: Mount, kind: str, seen: List[Mount]) -> str:
         return 'of a container; its numbers are those of the image'
     if kind == PSEUDO:
         return 'made by the kernel; no owner is kept in it'
-    if mount.point.startswith('/run/user/'):
+    if mount.point.startswith(LOGINS):
         return 'of a login, and gone with it'
     for other in seen:
         if _shows(other, mount):

@@ -2,10 +2,10 @@
 """What a host had open, or ought to have, and has not.  Pure."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from osc_recover.checks import sessions as checks
-from osc_recover.facts.sessions import SessionsSeen, Way
+from osc_recover.facts.sessions import SessionsSeen, Way, named
 from osc_recover.facts.snapshot import (
     HostState,
     KeptMount,
@@ -16,8 +16,11 @@ from osc_recover.facts.snapshot import (
 # What a mount is given again; the rest is for its file system to choose.
 _OPTIONS = (
     'ro', 'rw', 'nosuid', 'nodev', 'noexec', 'noatime', 'nodiratime',
-    'relatime', 'sync', 'discard',
+    'relatime', 'sync', 'discard', 'nouuid', 'usrquota', 'grpquota',
+    'prjquota',
 )  # fmt: skip
+# Without the second, Btrfs mounts something else.
+_SETTINGS = ('errors=', 'subvol=')
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -34,30 +37,79 @@ class Lost:
 def lost(
     seen: SessionsSeen, before: Snapshot | None, host: HostState
 ) -> list[Lost]:
-    """Each way that is missing, once: as it was kept, and as cinder has it."""
-    found: dict[tuple[str, str], Lost] = {}
+    """Each way that is missing, once: as it was kept, and as cinder has it.
+
+    cinder knows no interfaces; a host may have kept several to one portal.
+    """
+    found: dict[Way, Lost] = {}
     for session in _kept(before, host.host):
         if not _is_open(session, host):
-            key = session.target, session.portal
-            found.setdefault(key, _recorded(seen, before, host.host, session))
+            one = _recorded(seen, before, host.host, session)
+            found.setdefault(one.way, one)
+    kept = {(way.target, way.portal) for way in found}
     for way, use in checks.missing(seen, host):
-        what = f'volume {use.volume} of {checks.named(seen, use.server)}'
-        found.setdefault((way.target, way.portal), Lost(way, what))
+        if (way.target, way.portal) not in kept:
+            what = f'volume {use.volume} of {checks.named(seen, use.server)}'
+            found.setdefault(way, Lost(way, what))
     return list(found.values())
 
 
 def own_targets(
     seen: SessionsSeen, before: Snapshot | None, host: HostState
 ) -> list[str]:
-    """The targets that are a host's own, and no volumes of servers."""
-    both = (*_kept(before, host.host), *host.sessions)
-    every = dict.fromkeys(session.target for session in both)
+    """The targets that are a host's own, and no volumes of servers.
+
+    None of which nobody tells whose they are: the volume groups of a guest
+    are not to be activated beside it.
+    """
+    judged: list[KeptSession] = []
+    if before and before.knows('attachments'):
+        judged += _kept(before, host.host)
+    if 'attachments' not in seen.unseen:
+        judged += host.sessions
+    every = dict.fromkeys(session.target for session in judged)
+    both = (*seen.volumes, *(before.volumes if before else ()))
+    volumes = {volume.id for volume in both}
     return [
         target
         for target in every
-        if not checks.of_target(seen.attachments, target)
+        if not named(target, volumes)
+        and not checks.of_target(seen.attachments, target)
         and not (before and checks.of_target(before.attachments, target))
     ]
+
+
+def strangers(
+    seen: SessionsSeen, before: Snapshot | None, targets: Sequence[str]
+) -> list[str]:
+    """Those of some targets that nobody has ever heard of.
+
+    None, where a host or cinder does not tell.
+    """
+    mute = any(not host.knows('sessions') for host in seen.hosts)
+    if mute or 'attachments' in seen.unseen:
+        return []
+    both = (seen, before) if before else (seen,)
+    known = {s.target for one in both for h in one.hosts for s in h.sessions}
+    return [
+        target
+        for target in targets
+        if target not in known
+        and not any(checks.of_target(o.attachments, target) for o in both)
+    ]
+
+
+def is_untold(
+    seen: SessionsSeen, before: Snapshot | None, host: HostState
+) -> bool:
+    """Whether cinder alone could tell what is missing, or whose what is is."""
+    if 'attachments' not in seen.unseen:
+        return False
+    there = {session.target for session in host.sessions}
+    strange = there - {*own_targets(seen, before, host)}
+    return any(server.host == host.host for server in seen.servers) or bool(
+        strange and seen.serves_volumes(host.host)
+    )
 
 
 def mounts(
@@ -158,4 +210,4 @@ def _sources(was: HostState | None, targets: list[str]) -> Iterator[str]:
 
 
 def _may_be_given(option: str) -> bool:
-    return option in _OPTIONS or option.startswith('errors=')
+    return option in _OPTIONS or option.startswith(_SETTINGS)

@@ -13,8 +13,9 @@ from osc_recover.facts.mounts import Fstab, FstabEntry
 
 _EXT = ('ext2', 'ext3', 'ext4')
 _READ_ONLY = 'errors=remount-ro'
-_NO_DEVICE = ('swap', 'none', 'proc', 'sysfs', 'tmpfs', 'devpts', 'auto')
-_NETWORK = ('nfs', 'nfs4', 'cifs', 'smb3', 'ceph', 'glusterfs', '9p')
+_STOPS = {_READ_ONLY, 'errors=panic'}
+# As fstab(5) names devices; all else is of the network or of the kernel.
+_DEVICE = ('/dev/', 'UUID=', 'LABEL=', 'PARTUUID=', 'PARTLABEL=')
 # What does not hold up a boot.
 _WAITS_NOT = ('nofail', 'noauto')
 _SYSTEM = ('/', '/boot', '/boot/efi', '/usr', '/var', '/etc')
@@ -91,13 +92,7 @@ def advice(fstab: Fstab, entry: FstabEntry) -> Iterator[Advice]:
     if not _has_device(entry):
         return
     if entry.target and fstab.role == 'volume server':
-        yield Advice(
-            'san',
-            f'its disk comes from {entry.target}: a boot hangs while the SAN '
-            'is not there, and cinder-volume with it',
-            _fix(fstab),
-            comment=True,
-        )
+        yield _from_san(fstab, entry)
     elif entry.target:
         yield from _not_waited_for(fstab, entry, ('nofail', '_netdev'))
     elif fstab.role == 'guest' and _is_volume(fstab, entry):
@@ -113,7 +108,7 @@ def advice(fstab: Fstab, entry: FstabEntry) -> Iterator[Advice]:
 
 
 def _errors(fstab: Fstab, entry: FstabEntry) -> Iterator[Advice]:
-    if entry.kind in _EXT and _READ_ONLY not in entry.options:
+    if entry.kind in _EXT and not _STOPS & set(entry.options):
         if fstab.role == 'host':
             return
         yield Advice(
@@ -130,6 +125,24 @@ def _errors(fstab: Fstab, entry: FstabEntry) -> Iterator[Advice]:
             '',
             note=True,
         )
+
+
+def _from_san(fstab: Fstab, entry: FstabEntry) -> Advice:
+    if entry.point in _SYSTEM or set(entry.disks) & set(fstab.root):
+        return Advice(
+            'san',
+            f'the system itself boots from {entry.target}, and cannot do '
+            'without it',
+            '',
+            note=True,
+        )
+    return Advice(
+        'san',
+        f'its disk comes from {entry.target}: a boot hangs while the SAN '
+        'is not there, and cinder-volume with it',
+        _fix(fstab),
+        comment=True,
+    )
 
 
 def _not_waited_for(
@@ -165,9 +178,9 @@ def _is_volume(fstab: Fstab, entry: FstabEntry) -> bool:
 
 def _has_device(entry: FstabEntry) -> bool:
     return (
-        entry.kind not in (*_NO_DEVICE, *_NETWORK)
+        entry.spec.startswith(_DEVICE)
+        and entry.kind != 'swap'
         and not {'bind', 'rbind', 'loop'} & {*entry.options}
-        and ':' not in entry.spec
     )
 
 

@@ -4,6 +4,7 @@
 import dataclasses
 from collections.abc import Iterator
 
+from osc_recover.facts import sessions as facts
 from osc_recover.facts.sessions import SessionsSeen, Way
 from osc_recover.facts.snapshot import (
     HostState,
@@ -66,10 +67,19 @@ def is_in_order(row: Row) -> bool:
     return not row.reason
 
 
-def uses(
+def uses(seen: SessionsSeen, host: str, target: str) -> list[Use]:
+    """The volumes and servers that a target serves, on a host.
+
+    What nova alone has of a volume is a use as well.
+    """
+    both = (*_of_cinder(seen, host, target), *_of_nova(seen, host, target))
+    return list(dict.fromkeys(both))
+
+
+def _of_cinder(
     seen: SessionsSeen, host: str, target: str, lun: int | None = None
 ) -> list[Use]:
-    """The volumes and servers that a target, or one disk of it, serves.
+    """What cinder has at a target, or at one disk of it.
 
     Those of servers that live on another host are not this session's.
     """
@@ -78,6 +88,16 @@ def uses(
         for one in of_target(seen.attachments, target)
         if (lun is None or not one.target.luns or lun in one.target.luns)
         and home(seen, one) in (host, '')
+    ]
+
+
+def _of_nova(seen: SessionsSeen, host: str, target: str) -> list[Use]:
+    """What nova has of the volume that a target is called by."""
+    return [
+        Use(volume, server.id)
+        for server in seen.servers
+        for volume in facts.named(target, server.volumes)
+        if facts.home(server) in (host, '')
     ]
 
 
@@ -94,8 +114,7 @@ def of_target(
 
 def home(seen: SessionsSeen, attachment: KeptAttachment) -> str:
     """Where the server of an attachment lives; '' where nobody knows."""
-    server = seen.server(attachment.server)
-    return server.host if server else ''
+    return facts.home(seen.server(attachment.server))
 
 
 def named(seen: SessionsSeen, id: str) -> str:
@@ -173,7 +192,8 @@ def _of_session(
 def _found(
     seen: SessionsSeen, host: str, target: str, device: SessionDevice | None
 ) -> list[Use]:
-    return uses(seen, host, target, device.lun if device else None)
+    lun = device.lun if device else None
+    return _of_cinder(seen, host, target, lun) or _of_nova(seen, host, target)
 
 
 def _map(device: SessionDevice) -> str:

@@ -5,6 +5,7 @@ import argparse
 import contextlib
 import dataclasses
 import functools
+import io
 import itertools
 import re
 import signal
@@ -49,7 +50,14 @@ class Lister(command.Lister):
         return parser
 
     def run(self, parsed_args: argparse.Namespace) -> int:
-        """Run, and exit as the rows say."""
+        """Run, and exit as the rows say.
+
+        A name on a host may have bytes that are no text: they are shown as
+        \\udcNN, as JSON has them.
+        """
+        out = self.app.stdout
+        if isinstance(out, io.TextIOWrapper) and out.errors == 'strict':
+            out.reconfigure(errors='backslashreplace')
         return super().run(parsed_args) or self.status
 
     def take_action(

@@ -88,7 +88,8 @@ class OpenSessions(carrier.Carrier):
             '--snapshot',
             metavar='<snapshot>',
             default='',
-            help='the snapshot that has what was open and mounted, id or name',
+            help='the snapshot that has what was open and mounted: its id, '
+            'name or path',
         )
         add(
             '--target',
@@ -105,7 +106,7 @@ class OpenSessions(carrier.Carrier):
         """Plan, approve, carry out."""
         snapshot = ''
         if parsed_args.snapshot:
-            snapshot = self.recover.snapshots.find(parsed_args.snapshot).id
+            snapshot = self.recover.snapshots.lasting(parsed_args.snapshot)
         plan = self.recover.sessions.plan_open(
             self.recover.requests.session_open(
                 parsed_args.host, snapshot, parsed_args.target

@@ -129,7 +129,7 @@ class ShowSnapshot(base.Lister):
         manifest = self.recover.snapshots.find(parsed_args.snapshot)
         self.say(f'snapshot {manifest.id}, made {_time(manifest.made)}')
         for row in self.recover.snapshots.show(
-            manifest.id, long=parsed_args.long
+            parsed_args.snapshot, long=parsed_args.long
         ):
             yield base.values(row)
 

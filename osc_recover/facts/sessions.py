@@ -2,6 +2,7 @@
 """What leads hosts to their storage, and what for."""
 
 import dataclasses
+from collections.abc import Iterable
 
 from osc_recover.facts.audit import Gap, StorageService
 from osc_recover.facts.cloud import Server
@@ -10,6 +11,10 @@ from osc_recover.facts.snapshot import (
     KeptAttachment,
     KeptVolume,
 )
+
+# A live migration opens the sessions on the destination before nova has the
+# server there (nova/virt/libvirt/driver.py, pre_live_migration).
+_MOVES = 'migrating'
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -49,6 +54,20 @@ class SessionsSeen:
     def serves_volumes(self, host: str) -> bool:
         """Whether cinder-volume is on a host."""
         return host in volume_hosts(self.storage)
+
+
+def home(server: Server | None) -> str:
+    """The only host that has sessions of a server, or '' for any."""
+    return '' if server is None or server.task_state == _MOVES else server.host
+
+
+def named(target: str, volumes: Iterable[str]) -> list[str]:
+    """The volumes whose IDs are in the name of a target.
+
+    cinder calls the targets of LVM by their volumes, whether it has an
+    attachment or not (cinder/volume/targets/iscsi.py, iscsi_target_prefix).
+    """
+    return [volume for volume in volumes if volume in target]
 
 
 def volume_hosts(storage: tuple[StorageService, ...]) -> list[str]:

@@ -7,7 +7,7 @@ the mounts after them.
 
 from collections.abc import Iterator, Sequence
 
-from osc_recover import records
+from osc_recover import errors, records
 from osc_recover.checks import lost_sessions as checks
 from osc_recover.checks.lost_sessions import Lost
 from osc_recover.checks.request import SessionOpen
@@ -32,7 +32,15 @@ def open_sessions(
     """Plan to open what is missing; what is there is left as it is.
 
     :param before: what was open; None: cinder alone tells
+    :raises errors.Refused: for a target that nobody knows
     """
+    if strange := checks.strangers(seen, before, request.targets):
+        raise errors.Refused(
+            f'nothing leads, or has led, to {", ".join(strange)}',
+            'openstack recover session list names the targets; those that a '
+            'host had of its own need --snapshot',
+            'unknown-target',
+        )
     opened = [*_opened(seen, before, request)]
     stacked = [
         found
@@ -52,6 +60,7 @@ def open_sessions(
         verdicts=(
             *(_mute(host) for host in seen.hosts if _problem(host)),
             *(_verdict(host, one) for host, one in opened),
+            *_untold(seen, before),
             *(verdict for _, verdict in stacked),
         ),
         notes=tuple(_notes(seen, before)),
@@ -147,6 +156,19 @@ def _mute(host: HostState) -> Verdict:
         reason=_problem(host),
         way_out=host.way_out or 'mend that on the host',
     )  # fmt: skip
+
+
+def _untold(seen: SessionsSeen, before: Snapshot | None) -> Iterator[Verdict]:
+    """Hosts of which not all can be concluded, as cinder does not tell."""
+    for host in seen.hosts:
+        if not _problem(host) and checks.is_untold(seen, before, host):
+            gap = next(g for g in seen.gaps if g.what == 'attachments')
+            yield Verdict(
+                host.host, host.host, 'volumes of servers', 'unknown', False,
+                host.host,
+                reason=f'what cinder has attached is not known: {gap.problem}',
+                way_out=gap.way_out,
+            )  # fmt: skip
 
 
 def _notes(seen: SessionsSeen, before: Snapshot | None) -> Sequence[str]:

@@ -2,7 +2,6 @@
 """A cloud brought back after its power was lost."""
 
 import dataclasses
-import pathlib
 import time
 from typing import Any
 
@@ -57,15 +56,9 @@ class Disaster:
             'timeout': known.timeout,
             'guests': bool(known.guests.user),
         }
-        given = self._found(snapshot) if snapshot else ''
+        given = self._snapshots.lasting(snapshot) if snapshot else ''
         found = given or self._snapshots.newest()
         return CloudRecovery(found, **{**defaults, **options})
-
-    def _found(self, name: str) -> str:
-        manifest = self._snapshots.find(name)
-        if '/' in name:
-            return str(pathlib.Path(name).absolute())
-        return manifest.id
 
     def plan(self, request: CloudRecovery) -> Plan:
         """Look at the cloud, and plan; sends nothing that writes.

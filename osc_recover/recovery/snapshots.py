@@ -107,6 +107,16 @@ class SnapshotsOfCloud:
         kept, known = _folder(self._kept, name)
         return kept.find(known, self._cloud.key, self._cloud.name)
 
+    def lasting(self, name: str) -> str:
+        """What a run is to know a snapshot by: its ID, or its whole path.
+
+        Raises as load() does.
+        """
+        manifest = self.find(name)
+        if '/' in name:
+            return str(pathlib.Path(name).absolute())
+        return manifest.id
+
     def newest(self) -> str:
         """The id of the newest snapshot of this cloud, or ''.
 

@@ -247,6 +247,25 @@ def test_what_is_shown_has_no_secret_and_names_disks(fstab, monkeypatch):
     assert (kept['point'], kept['type']) == ('/srv', 'ext4')
 
 
+@pytest.mark.parametrize(
+    'more, asked', [('', False), ('UUID=h /home xfs', True)]
+)
+def test_below_home_is_looked_only_where_it_is_mounted(
+    fstab, monkeypatch, more, asked
+):
+    def no_root():
+        raise errors.Refused('program-failed', 'unshare ended with 1')
+
+    monkeypatch.setattr(homes, 'keys_below', no_root)
+    fstab.write_text(f'{FSTAB}\n{more}')
+    if asked:
+        with pytest.raises(errors.Refused, match='unshare'):
+            operations.show({'homes': True}, lambda event: None)
+    else:
+        told = operations.show({'homes': True}, lambda event: None)
+        assert told['keys_below'] is None
+
+
 def test_without_an_fstab_there_is_nothing(fstab):
     fstab.unlink()
     assert operations.recorded() == []

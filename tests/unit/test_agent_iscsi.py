@@ -40,6 +40,11 @@ def test_sessions_are_read():
     assert third['number'] == 4
 
 
+def test_a_portal_group_that_is_not_known_is_read():
+    [only] = iscsi.parse('tcp: [5] 10.77.0.11:3260,-1 iqn.x (non-flash)\n')
+    assert only['portal'] == '10.77.0.11:3260'
+
+
 @pytest.mark.parametrize(
     'line',
     [

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from osc_recover.agent import errors, hello, mounts, run
 from osc_recover.agent.links import close, groups, iscsiadm, login, mount
 from osc_recover.agent.state import layers, links, nodes, sessions
+from osc_recover.gateways import links as gateway
 from tests.unit.iscsi_double import OTHER, PORTAL, A, B, Iscsi
 
 # Recorded.
@@ -180,6 +181,15 @@ def test_a_portal_that_is_not_there_is_said(iscsi):
     assert 'does not tell its targets' in told.text
 
 
+def test_no_silence_is_longer_than_it_is_waited_for(iscsi):
+    told = []
+    login.login(way(A), told.append)
+    assert told == [{'asked': PORTAL}]
+    # Each of the two may take as long as iscsiadm has.
+    longest = iscsiadm._SECONDS + login._SETTLE + 5
+    assert longest < gateway.CHANGE_TIMEOUT
+
+
 def test_a_session_is_open_however_slow_udev_is(iscsi, monkeypatch):
     (iscsi.folder / 'bin/udevadm').write_text('#!/bin/sh\nsleep 600\n')
     monkeypatch.setattr(login, '_SETTLE', -4.5)  # half a second
@@ -202,6 +212,28 @@ def test_a_volume_group_on_a_target_is_activated_and_no_other(iscsi):
     groups.activate({'targets': [A]}, lambda event: None)
     assert iscsi.is_active('ours')
     assert not iscsi.is_active('guests')
+
+
+def test_a_volume_group_inside_a_volume_of_a_guest_is_not_ours(
+    iscsi, monkeypatch
+):
+    iscsi.open(A)
+    sysfs = iscsi.folder / 'sys/class'
+    [disk] = sysfs.glob('iscsi_session/*/device/*/*/block/*')
+    (disk / 'holders/dm-7').mkdir()
+    mapped = sysfs / 'block/dm-7/dm'
+    mapped.mkdir(parents=True)
+    (mapped / 'uuid').write_text('LVM-x\n')
+    (mapped / 'name').write_text('ours-volume--1\n')
+    rows = [
+        {'pv_name': f'/dev/{name}', 'vg_name': group,
+         'vg_missing_pv_count': '0'}
+        for name, group in ((disk.name, 'ours'), ('dm-7', 'guest'))
+    ]  # fmt: skip
+    told = {'pvs': rows, 'lvs': []}
+    monkeypatch.setattr(groups, '_asked', lambda program, *_: told[program])
+    found = groups.show({'targets': [A]}, lambda event: None)
+    assert list(found['groups']) == ['ours']
 
 
 def test_a_volume_group_that_lacks_a_disk_stays_as_it_is(iscsi):
@@ -247,6 +279,38 @@ def test_what_is_mounted_is_known_and_something_else_is_not_hidden():
     assert mount.look(other, lambda event: None)['other'] == root.source
     args = {**other, 'kind': 'ext4', 'options': [], 'targets': [A]}
     assert refused(mount.mount, args).code == 'occupied'
+
+
+def test_a_mount_of_btrfs_is_known_by_its_device(tmp_path, monkeypatch):
+    point = tmp_path / 'point'
+    point.mkdir()
+    (tmp_path / 'link').symlink_to(point)
+    row = f'29 1 0:45 / {point} rw - btrfs /dev/null rw'
+    monkeypatch.setattr(mounts, 'current', lambda: mounts.parse(row))
+    same = tmp_path / 'by-uuid'
+    same.symlink_to('/dev/null')
+    for at, source, known in (
+        (point, same, True),
+        (tmp_path / 'link', same, True),
+        (point, '/dev/zero', False),
+        (point, '/dev/none-such', False),
+    ):
+        asked = {'point': str(at), 'source': str(source)}
+        assert mount.look(asked, lambda event: None)['mounted'] == known
+
+
+def test_a_root_without_an_initramfs_is_known_by_its_number(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(mount, '_ROOT', '/dev/none-such')
+    row = '29 1 8:1 / / rw - ext4 /dev/none-such rw'
+    monkeypatch.setattr(mounts, 'current', lambda: mounts.parse(row))
+    monkeypatch.setattr(sessions, 'SYS', str(tmp_path))
+    disk = tmp_path / 'devices/sda/sda1'
+    disk.mkdir(parents=True)
+    (tmp_path / 'dev/block').mkdir(parents=True)
+    (tmp_path / 'dev/block/8:1').symlink_to(disk)
+    assert mount.source_of('/') == '/dev/sda1'
 
 
 def test_what_is_on_no_disk_of_the_targets_is_not_mounted(iscsi, tmp_path):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from osc_recover.agent import errors, run
+from osc_recover.agent import errors, mounts, run
 from osc_recover.agent.state import firewall, nodes, sessions, show
 
 IQN = 'iqn.2010-10.org.openstack:volume-3f57699a'
@@ -254,6 +254,16 @@ def test_a_host_without_anything_still_tells_the_rest(tools):
     assert '/' in [mount['point'] for mount in told['mounts']]
     assert not {'proc', 'sysfs'} & {one['type'] for one in told['mounts']}
     json.dumps(told)
+
+
+def test_a_mount_of_a_login_is_not_told(monkeypatch):
+    rows = (
+        '20 1 8:1 / / rw - ext4 /dev/sda1 rw\n'
+        '21 20 0:30 / /run rw - tmpfs tmpfs rw\n'
+        '22 21 0:31 / /run/user/1000 rw - tmpfs tmpfs rw\n'
+    )
+    monkeypatch.setattr(mounts, 'current', lambda: mounts.parse(rows))
+    assert [one['point'] for one in show.mounted()] == ['/', '/run']
 
 
 def test_a_part_that_cannot_be_told_says_why(tools, monkeypatch):

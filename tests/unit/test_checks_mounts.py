@@ -31,6 +31,8 @@ def test_ext_goes_read_only_at_an_error(role):
     assert advised(root, role)['errors'].add == ('errors=remount-ro',)
     assert advised(ROOT, role) == {}
     assert advised(root, 'host') == {}
+    panics = dataclasses.replace(ROOT, options=('errors=panic',))
+    assert advised(panics, role) == {}
 
 
 @pytest.mark.parametrize('kind', ['xfs', 'btrfs'])
@@ -46,6 +48,24 @@ def test_a_disk_of_the_san_is_taken_out_on_a_volume_server():
     found = advised(SRV, 'volume server')
     assert found['san'].comment
     assert SAN in found['san'].text
+
+
+@pytest.mark.parametrize('kind', ['ext4', 'xfs', 'auto'])
+def test_a_disk_of_the_san_is_known_by_its_path(kind):
+    path = f'/dev/disk/by-path/ip-10.77.0.11:3260-iscsi-{SAN}-lun-1'
+    entry = FstabEntry(path, '/srv', kind, (), ('sdb',), SAN)
+    assert advised(entry, 'volume server')['san'].comment
+
+
+@pytest.mark.parametrize(
+    'point, disk', [('/', 'sda'), ('/boot', 'sdb'), ('/tmp', 'sda')]
+)
+def test_a_volume_server_that_boots_from_the_san_keeps_its_system(point, disk):
+    own = FstabEntry('UUID=1', point, 'ext4', ROOT.options, (disk,), SAN)
+    one = Fstab('san', 'volume server', entries=(own,), root=('sda',))
+    [note] = checks.advice(one, own)
+    assert (note.note, note.mends) == (True, False)
+    assert fix_mounts([one], MountFix(('san',))).phases == ()
 
 
 def test_a_disk_of_iscsi_is_not_waited_for_on_another_host():
@@ -80,8 +100,13 @@ def test_a_device_that_is_not_there_is_said_and_left():
 
 
 @pytest.mark.parametrize(
-    'spec, kind', [('tmpfs', 'tmpfs'), ('nas:/a', 'nfs'), ('/swap', 'swap')]
-)
+    'spec, kind',
+    [
+        ('tmpfs', 'tmpfs'), ('nas:/a', 'nfs'), ('/swap', 'swap'),
+        ('hugetlbfs', 'hugetlbfs'), ('tank/data', 'zfs'), ('tag', 'virtiofs'),
+        ('//nas/a', 'cifs'), ('/srv/image', 'auto'), ('UUID=9', 'swap'),
+    ],
+)  # fmt: skip
 def test_what_has_no_disk_is_none_of_this(spec, kind):
     for role in ('volume server', 'host', 'guest'):
         assert advised(FstabEntry(spec, '/x', kind), role) == {}

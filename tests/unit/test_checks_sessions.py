@@ -60,6 +60,25 @@ def test_what_a_server_of_another_host_has_is_not_this_session_s():
     assert [row.server for row in rows(facts)] == ['']
 
 
+def test_what_nova_alone_has_is_known_by_the_name_of_its_target():
+    web = server(WEB, volumes=('vol-b',))
+    facts = seen(session(1, B), servers=(web,), attachments=())
+    assert [row.server for row in rows(facts)] == [f'web ({WEB})']
+    away = seen(session(1, B), servers=(server(WEB, 'cmp2', volumes=('vol-b',
+                ),),), attachments=())  # fmt: skip
+    assert [row.server for row in rows(away)] == ['']
+
+
+def test_a_server_that_migrates_uses_the_session_of_its_destination():
+    moving = server(DB, 'cmp2', task_state='migrating')
+    facts = seen(
+        session(1, B),
+        servers=(moving,),
+        attachments=(attachment('b', DB, B),),
+    )
+    assert [row.server for row in rows(facts)] == [f'db ({DB})']
+
+
 def test_a_server_that_nova_has_no_more_counts_as_served():
     facts = seen(session(1, B), attachments=(attachment('b', 'gone', B),))
     assert [row.server for row in rows(facts)] == ['gone']

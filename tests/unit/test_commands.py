@@ -153,6 +153,25 @@ def test_an_interrupt_before_anything_says_so(capsys):
     assert 'nothing was changed' in capsys.readouterr().err
 
 
+class Naming(Failing):
+    """Names a file whose name is no text."""
+
+    def rows(self, parsed_args):
+        """Show it."""
+        yield ('/home/m\udcfcller', 'ok', '', '')
+
+
+@pytest.mark.parametrize('form', ['table', 'value', 'csv', 'yaml', 'json'])
+def test_a_name_that_is_no_text_is_shown(form):
+    out = io.TextIOWrapper(io.BytesIO(), encoding='utf-8')
+    made = command(Naming)
+    made.app.stdout = out
+    made._hooks = []
+    assert made.run(made.get_parser('x').parse_args(['-f', form])) == 0
+    out.flush()
+    assert b'm\\udcfcller' in out.buffer.getvalue().lower()
+
+
 # Approval
 
 

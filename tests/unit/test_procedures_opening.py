@@ -5,9 +5,15 @@ import dataclasses
 
 import pytest
 
+from osc_recover import errors
 from osc_recover.checks.request import SessionOpen
 from osc_recover.facts.audit import Gap
-from osc_recover.facts.snapshot import HostState, KeptMount, Snapshot
+from osc_recover.facts.snapshot import (
+    HostState,
+    KeptMount,
+    KeptVolume,
+    Snapshot,
+)
 from osc_recover.procedures.opening import open_sessions
 from tests.unit.session_facts import (
     LVM,
@@ -70,6 +76,17 @@ def test_what_both_tell_is_opened_once():
     assert steps(plan) == [('session.open', A)]
 
 
+def test_every_interface_to_one_portal_is_opened():
+    first, second = (
+        dataclasses.replace(session(number), iface=f'nic{number}')
+        for number in (3, 4)
+    )
+    plan = open_sessions(seen(), kept(first, second), OPEN)
+    assert [s.args['iface'] for s in plan.steps()] == ['nic3', 'nic4']
+    again = open_sessions(seen(first), kept(first, second), OPEN)
+    assert [s.args['iface'] for s in again.steps()] == ['nic4']
+
+
 def test_a_volume_whose_server_left_the_host_is_not_opened():
     facts = seen(servers=(server(WEB, 'cmp2'),))
     plan = open_sessions(facts, kept(session(3)), OPEN)
@@ -90,12 +107,63 @@ def test_where_cinder_does_not_tell_only_the_host_s_own_is_opened():
     assert ('unknown', False) in verdicts(plan)
 
 
+def mute_cinder(*sessions, **more):
+    gap = Gap('attachments', 'cinder is not there', 'start it')
+    told = {'attachments': (), 'unseen': ('attachments',), 'gaps': (gap,)}
+    return seen(*sessions, **told, **more)
+
+
+def test_where_cinder_does_not_tell_nothing_is_said_to_be_open():
+    plan = open_sessions(mute_cinder(), None, SessionOpen(('cmp1',)))
+    assert (steps(plan), verdicts(plan)) == ([], [('unknown', False)])
+    [verdict] = plan.verdicts
+    assert 'cinder is not there' in verdict.reason
+
+
+def test_where_cinder_does_not_tell_no_group_of_a_guest_is_activated():
+    facts = mute_cinder(
+        session(1, B), host='san', servers=(server(WEB, 'san'),)
+    )
+    plan = open_sessions(facts, None, SessionOpen(('san',)))
+    assert (steps(plan), verdicts(plan)) == ([], [('unknown', False)])
+    before = kept(session(3, SAN), host='san', attachments=())
+    plan = open_sessions(facts, before, STORE)
+    [activate] = [s for s in plan.steps() if s.verb == 'groups.activate']
+    assert activate.args['targets'] == [SAN]
+
+
+def test_what_is_the_san_s_own_needs_no_word_of_cinder():
+    before = kept(session(3, SAN, over=(LVM,)), host='san')
+    facts = mute_cinder(session(1, SAN), host='san', servers=())
+    plan = open_sessions(facts, before, STORE)
+    assert verdicts(plan) == [('activate', True)]
+
+
+def test_a_snapshot_without_attachments_tells_of_no_own_target():
+    before = dataclasses.replace(
+        kept(session(3, B), host='san', attachments=()),
+        unseen=('attachments',),
+    )
+    plan = open_sessions(store(), before, STORE)
+    assert (steps(plan), verdicts(plan)) == ([], [('moved', False)])
+
+
 def test_only_the_targets_that_were_named_are_opened():
     before = kept(session(3), session(4, SAN))
     request = dataclasses.replace(OPEN, targets=(SAN,))
     assert steps(open_sessions(seen(), before, request)) == [
         ('session.open', SAN)
     ]
+
+
+def test_a_target_that_nobody_knows_is_refused():
+    request = dataclasses.replace(OPEN, targets=(A, 'iqn-typo'))
+    with pytest.raises(errors.Refused, match='to iqn-typo;') as no:
+        open_sessions(seen(session(3)), None, request)
+    assert no.value.code == 'unknown-target'
+    known = dataclasses.replace(OPEN, targets=(A, SAN))
+    assert open_sessions(seen(session(3)), kept(session(3, SAN)), known)
+    assert open_sessions(mute_cinder(), None, request).verdicts
 
 
 def test_a_volume_server_gets_its_groups_and_mounts_and_service():
@@ -118,6 +186,12 @@ def test_groups_of_guests_are_left_alone():
     before = kept(session(3, B), host='san', attachments=(given,))
     plan = open_sessions(facts, before, STORE)
     assert (steps(plan), verdicts(plan)) == ([], [])
+
+
+def test_a_target_that_is_called_by_a_volume_is_not_the_host_s_own():
+    volumes = (KeptVolume('vol-b', status='downloading'),)
+    facts = store(session(1, B), volumes=volumes)
+    assert open_sessions(facts, None, SessionOpen(('san',))).phases == ()
 
 
 def test_on_a_compute_host_no_group_is_activated():
@@ -144,6 +218,15 @@ def test_what_fstab_keeps_is_mounted():
     plan = open_sessions(facts, None, SessionOpen(('san',)))
     [mount] = [s for s in plan.steps() if s.verb == 'mounts.mount']
     assert mount.args['source'] == 'UUID=1-2'
+
+
+def test_a_subvolume_and_quotas_are_mounted_as_they_were():
+    options = ('rw', 'prjquota', 'space_cache=v2', 'subvolid=5', 'subvol=/@b')
+    was = dataclasses.replace(MOUNTED, kind='btrfs', options=options)
+    before = kept(session(3, SAN, over=(LVM,)), host='san', mounts=(was,))
+    plan = open_sessions(store(), before, STORE)
+    [mount] = [s for s in plan.steps() if s.verb == 'mounts.mount']
+    assert mount.args['options'] == ['rw', 'prjquota', 'subvol=/@b']
 
 
 def test_a_mount_by_a_kernel_s_name_is_said_and_not_done():

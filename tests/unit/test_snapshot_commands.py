@@ -31,9 +31,8 @@ class Bed:
         self.whole = whole
         self._capsys = capsys
         settings = Settings(snapshots=folder)
-        recover = types.SimpleNamespace(
-            snapshots=SnapshotsOfCloud(cloud, settings)
-        )
+        self.snapshots = SnapshotsOfCloud(cloud, settings)
+        recover = types.SimpleNamespace(snapshots=self.snapshots)
         self._app = types.SimpleNamespace(
             options=types.SimpleNamespace(),
             client_manager=types.SimpleNamespace(recover=recover),
@@ -146,6 +145,18 @@ def test_a_snapshot_is_shown_and_more_of_it_on_request(bed):
     assert {'attachment', 'port', 'allocation'} <= {r['Kind'] for r in long}
     [web] = [row for row in short if row['ID'] == WEB]
     assert web['Detail'] == 'running, powering-off, 0 volumes'
+
+
+def test_a_snapshot_that_was_copied_is_shown_by_its_path(
+    bed, tmp_path, monkeypatch
+):
+    name, _ = bed.save()
+    (tmp_path / 'snapshots').rename(tmp_path / 'copied')
+    monkeypatch.chdir(tmp_path)
+    assert bed.run(commands.ShowSnapshot, f'copied/{name}')
+    whole = bed.snapshots.lasting(f'copied/{name}')
+    assert whole == f'{tmp_path}/copied/{name}'
+    assert bed.snapshots.load(whole)[0].id == name
 
 
 def test_nothing_has_changed(bed):

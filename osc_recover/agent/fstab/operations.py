@@ -20,7 +20,8 @@ PATH = '/etc/fstab'
 def show(args: Dict[str, Any], tell: Tell) -> Dict[str, Any]:
     """What is mounted at boot, and from which disk; nothing is changed.
 
-    :param args: ``homes``, whether it is asked what lies below /home
+    :param args: ``homes``, whether it is asked what lies below a /home that
+        is mounted, which only root can tell
     :returns: ``entries``, each with ``spec``, ``point``, ``kind``,
         ``options``, ``disks`` (the kernel's names, none where the device is
         not there) and ``target`` of the session that brought one;
@@ -30,12 +31,13 @@ def show(args: Dict[str, Any], tell: Tell) -> Dict[str, Any]:
     :raises Refused: when it cannot be read
     """
     content = _content()
-    below = disks.below(mount.source_of('/'))
+    entries = text.entries(content)
+    apart = any(entry.point.rstrip('/') == '/home' for entry in entries)
     return {
-        'entries': [_shown(entry) for entry in text.entries(content)],
+        'entries': [_shown(entry) for entry in entries],
         'recorded': [text.shown(entry) for entry in text.recorded(content)],
-        'root': below,
-        'keys_below': homes.keys_below() if args['homes'] else None,
+        'root': disks.below(mount.source_of('/')),
+        'keys_below': homes.keys_below() if args['homes'] and apart else None,
     }
 
 

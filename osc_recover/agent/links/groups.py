@@ -58,14 +58,21 @@ def activate(args: Dict[str, Any], tell: Tell) -> Dict[str, Any]:
     return show(args, tell)
 
 
-def disks(targets: List[str]) -> Set[str]:
-    """The kernel's names of the disks of targets, and of what is on them."""
+def disks(targets: List[str], without: str = '') -> Set[str]:
+    """The kernel's names of the disks of targets, and of what is on them.
+
+    :param without: a kind of layer that is left out
+    """
     found = set()
     for one in sessions.show():
         if one['target'] in targets:
             for device in one['devices']:
                 found.add(device['name'])
-                found |= {layer['kernel'] for layer in device['over']}
+                found |= {
+                    layer['kernel']
+                    for layer in device['over']
+                    if layer['kind'] != without
+                }
     return found
 
 
@@ -89,7 +96,8 @@ def report(text: str, key: str, fields: List[str]) -> List[Dict[str, str]]:
 def _groups(targets: List[str]) -> Dict[str, Dict[str, Any]]:
     fields = ['pv_name', 'vg_name', 'vg_missing_pv_count']
     rows = _asked('pvs', 'pv', fields, [])
-    ours = disks(targets)
+    # A group inside a logical volume is a guest's (scan_lvs of lvm.conf).
+    ours = disks(targets, without='lvm')
     found: Dict[str, Dict[str, Any]] = {}
     for row in rows:
         kernel = os.path.basename(os.path.realpath(row['pv_name']))

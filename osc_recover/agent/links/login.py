@@ -17,6 +17,8 @@ def login(args: Dict[str, Any], tell: Tell) -> Dict[str, Any]:
     A record that is there is used as it is, with its user name and password;
     a discovery that stores what it finds would write over it.
 
+    What is told is that the portal has been asked.
+
     :param args: ``target``, ``portal``, and ``iface`` or ''
     :returns: ``number``, and ``devices``, names of its disks
     :raises Refused: not-offered, login-refused, or what iscsiadm says
@@ -24,6 +26,8 @@ def login(args: Dict[str, Any], tell: Tell) -> Dict[str, Any]:
     words = iscsiadm.checked(args)
     if _session(args) is None:
         missing = _not_offered(args['portal'], args['target'])
+        # A portal that is silent takes minutes twice: no silence of ours.
+        tell({'asked': args['portal']})
         if iscsiadm.iscsiadm(words, (0, iscsiadm.NONE)).code:
             if missing:
                 raise errors.Refused('not-offered', missing, advice=_EXPORT)

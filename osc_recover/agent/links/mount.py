@@ -6,9 +6,12 @@ from typing import Any, Callable, Dict, Optional
 
 from osc_recover.agent import errors, mounts, run
 from osc_recover.agent.links import groups, use
+from osc_recover.agent.state import sessions
 
 Tell = Callable[[Dict[str, Any]], None]
 _SECONDS = 120.0  # a journal may have to be replayed
+# What the kernel calls a disk that it has mounted without an initramfs.
+_ROOT = '/dev/root'
 # As fstab(5) names what is not a path.
 _TAGS = {
     'UUID': 'by-uuid',
@@ -28,7 +31,11 @@ def look(args: Dict[str, Any], tell: Tell) -> Dict[str, Any]:
     if there is None:
         return {'mounted': False, 'other': ''}
     path = path_of(args['source'])
-    same = there.source == path or there.device == use.number(path)
+    same = there.source == path or use.number(path) in (
+        there.device,
+        # The number of a file system of Btrfs is that of no device.
+        use.number(there.source) or there.device,
+    )
     return {'mounted': same, 'other': '' if same else there.source}
 
 
@@ -88,8 +95,12 @@ def path_of(source: str) -> str:
 def source_of(point: str) -> str:
     """What is mounted at a point, or ''."""
     there = _at(point)
-    return there.source if there else ''
+    if there is None or there.source != _ROOT or os.path.exists(_ROOT):
+        return there.source if there else ''
+    number = ':'.join(map(str, there.device))
+    folder = os.path.join(sessions.SYS, 'dev/block', number)
+    return f'/dev/{os.path.basename(os.path.realpath(folder))}'
 
 
 def _at(point: str) -> Optional[mounts.Mount]:
-    return mounts.shown(mounts.current()).get(os.path.normpath(point))
+    return mounts.shown(mounts.current()).get(os.path.realpath(point))

@@ -48,7 +48,10 @@ def show(args: Dict[str, Any], tell: Tell) -> Dict[str, Any]:
 
 
 def mounted() -> List[Dict[str, Any]]:
-    """What is mounted; containers come and go, and the kernel has its own."""
+    """What is mounted.
+
+    Containers and logins come and go, and the kernel has its own.
+    """
     left = (mounts.PSEUDO, mounts.CONTAINER)
     shown = mounts.shown(mounts.current())
     return [
@@ -60,6 +63,7 @@ def mounted() -> List[Dict[str, Any]]:
         }
         for point in sorted(shown)
         if mounts.class_of(shown[point]) not in left
+        and not point.startswith(mounts.LOGINS)
     ]
 
 

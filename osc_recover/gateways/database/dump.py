@@ -10,7 +10,8 @@ import os
 import pathlib
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from osc_recover import errors
 from osc_recover.gateways.database.url import Url
@@ -24,6 +25,8 @@ _OPTIONS = (
 )  # fmt: skip
 # The end of a dump that came to its end.
 _END = b'-- Dump completed'
+# MySQL's program asks for statistics that MariaDB and MySQL 5.7 do not have.
+_OF_MYSQL = ('[mysqldump]', 'loose-column-statistics=0')
 _TLS = ('ca', 'capath', 'cert', 'key', 'cipher')
 
 
@@ -64,13 +67,25 @@ def settings(name: str, where: Url) -> str:
     lines = [
         f'{key}={_quoted(name, known[key])}' for key in known if known[key]
     ]
-    if tls.get('check_hostname'):
-        lines.append('ssl-verify-server-cert')
+    lines += _proof(tls)
     if where.options.get('ssl_disabled'):
-        lines.append('skip-ssl')
+        lines += ['loose-skip-ssl', 'loose-ssl-mode=DISABLED']
     file = where.options.get('read_default_file')
     included = [f'!include {file}'] if file else []
-    return '\n'.join([*included, '[client]', *lines, ''])
+    return '\n'.join([*included, '[client]', *lines, *_OF_MYSQL, ''])
+
+
+def _proof(tls: Mapping[str, Any]) -> list[str]:
+    """Whether the server has to prove its name, as for our own connection.
+
+    For MariaDB's program, and for MySQL's; neither knows the other's option.
+    MariaDB's wants it by default from release 11.4, also of a server that has
+    no TLS.
+    """
+    verify = 'loose-ssl-verify-server-cert'
+    if tls.get('check_hostname'):
+        return [verify, 'loose-ssl-mode=VERIFY_IDENTITY']
+    return [] if tls.get('ca') or tls.get('capath') else [f'{verify}=0']
 
 
 def _quoted(name: str, value: str) -> str:

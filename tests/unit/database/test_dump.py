@@ -127,7 +127,27 @@ def test_tls_and_sockets_are_passed_on():
     )
     assert 'socket="/s"' in text
     assert 'ssl-ca="/ca"' in text
-    assert 'ssl-verify-server-cert' in text
+    found = text.split('\n')
+    assert 'loose-ssl-verify-server-cert' in found
+    assert 'loose-ssl-mode=VERIFY_IDENTITY' in found
+
+
+@pytest.mark.parametrize(
+    'options, line, there',
+    [
+        ('', 'loose-ssl-verify-server-cert=0', True),
+        ('?ssl_ca=/ca', 'loose-ssl-verify-server-cert=0', False),
+        ('?ssl_disabled=1', 'loose-ssl-mode=DISABLED', True),
+    ],
+)
+def test_a_server_proves_no_more_than_to_us(options, line, there):
+    where = url.parse('nova', f'mysql://u:p@h/nova{options}')
+    assert (line in settings('nova', where).split('\n')) == there
+
+
+def test_the_program_of_mysql_asks_mariadb_for_no_statistics():
+    text = settings('nova', url.parse('nova', 'mysql://u:p@h/nova'))
+    assert text.endswith('\n[mysqldump]\nloose-column-statistics=0\n')
 
 
 def test_a_line_break_is_refused():
