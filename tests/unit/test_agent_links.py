@@ -236,6 +236,18 @@ def test_a_volume_group_inside_a_volume_of_a_guest_is_not_ours(
     assert list(found['groups']) == ['ours']
 
 
+def test_while_a_volume_group_is_activated_the_host_is_not_silent(
+    iscsi, monkeypatch
+):
+    monkeypatch.setattr(groups, '_BEAT', 0.001)
+    iscsi.group('ours', A)
+    iscsi.open(A)
+    told = []
+    groups.activate({'targets': [A]}, told.append)
+    assert told
+    assert {*map(str, told)} == {"{'activating': 'ours'}"}
+
+
 def test_a_volume_group_that_lacks_a_disk_stays_as_it_is(iscsi):
     iscsi.group('ours', A, missing='1')
     iscsi.open(A)

@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """LVM's volume groups on the disks of sessions."""
 
+import contextlib
 import json
 import os
-from typing import Any, Callable, Dict, List, Set
+import threading
+from typing import Any, Callable, Dict, Iterator, List, Set
 
 from osc_recover.agent import errors, run
 from osc_recover.agent.links import login
 from osc_recover.agent.state import sessions
 
 Tell = Callable[[Dict[str, Any]], None]
-_SECONDS = 120.0  # many volumes take their time
+_SECONDS = 120.0
+_LONGEST = 3600.0  # thousands of thin volumes; one that is ended leaves a mess
+_BEAT = 30.0  # seconds between two signs of life
 _JSON = ['--reportformat', 'json']
 
 
@@ -54,8 +58,27 @@ def activate(args: Dict[str, Any], tell: Tell) -> Dict[str, Any]:
             advice='bring them back: pvs on the host names them',
         )
     for name in seen['groups']:
-        run.run(['vgchange', '-ay', name], timeout=_SECONDS, expect=[0])
+        with _alive(tell, name):
+            run.run(['vgchange', '-ay', name], timeout=_LONGEST, expect=[0])
     return show(args, tell)
+
+
+@contextlib.contextmanager
+def _alive(tell: Tell, name: str) -> Iterator[None]:
+    """Tell again and again that a group is being activated."""
+    ended = threading.Event()
+
+    def beat() -> None:
+        while not ended.wait(_BEAT):
+            tell({'activating': name})
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def disks(targets: List[str], without: str = '') -> Set[str]:
