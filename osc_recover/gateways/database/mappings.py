@@ -129,7 +129,8 @@ def revive(
                 None,
                 others[0]['attachment_id'],
             )
-        tx.change(_REVIVE, args)
+        if tx.change(_REVIVE, args) != 1:
+            raise errors.RowGone(mapping.server, 'block_device_mapping')
 
     cell.transact(body)
 

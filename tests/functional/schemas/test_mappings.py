@@ -112,6 +112,33 @@ def test_a_mapping_that_is_gone_is_noticed(cell, database, table):
     assert caught.value.table == table
 
 
+def test_a_mapping_that_nova_has_dropped_is_brought_back(cell, database):
+    server, mapping = moved_with_volume(cell, database, boot_index=0)
+    sql = 'UPDATE block_device_mapping SET deleted = id WHERE id = %s'
+    cell.run(sql, mapping.id)
+    assert not mappings.devices(database, server)
+    mappings.revive(database, mapping, 'new', ALIVE)
+    (now,) = mappings.devices(database, server)
+    assert (now.attachment, now.driver, now.is_root) == ('new', '', True)
+
+
+@pytest.mark.parametrize(
+    'change',
+    [
+        'DELETE FROM block_device_mapping WHERE id = %s',
+        "UPDATE block_device_mapping SET deleted = id, attachment_id = 'x' "
+        'WHERE id = %s',
+    ],
+)
+def test_one_that_is_gone_or_another_is_not_brought_back(
+    cell, database, change
+):
+    _, mapping = moved_with_volume(cell, database)
+    cell.run(change, mapping.id)
+    with pytest.raises(errors.RowGone):
+        mappings.revive(database, mapping, 'new', ALIVE)
+
+
 def test_a_half_done_renewal_shows(cell, database):
     server, mapping = moved_with_volume(cell, database, boot_index=0)
     mappings.renew(database, mapping, 'new', ALIVE)
