@@ -175,6 +175,8 @@ class Reboot:
         """Whether its boot is another one than that which was to end.
 
         None, where it does not answer in time: it may be on its way.
+
+        :raises errors.StepFailed: when the server was deleted
         """
         ended = str(self._kept.of(step).get('boot', ''))
         if not ended:
@@ -183,6 +185,8 @@ class Reboot:
         def look() -> bool | str:
             try:
                 return self._guests.boot(step.target).id != ended
+            except errors.Gone as exc:
+                raise deleted(step.target) from exc
             except errors.HostError as exc:
                 return exc.sentence
 

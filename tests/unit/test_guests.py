@@ -250,6 +250,16 @@ def test_one_that_is_back_right_after_it_was_given_up_is_left():
     assert reboot.follow(REBOOT, Control()).data == {'boot': 'second'}
 
 
+def test_one_that_was_deleted_since_its_reboot_is_no_doubt():
+    kept = InMemory()
+    kept.keep(REBOOT, {'boot': 'first'})
+    with service_double.serving(lambda request: Answer(404)) as service:
+        api = service_double.api(service.url)
+        guests = Guests(api, Settings(guests=SshSettings(user='root')))
+        with pytest.raises(errors.StepFailed, match='deleted'):
+            rebooting(guests, kept).in_effect(REBOOT)
+
+
 def test_a_guest_that_answers_is_reached(guest):
     made, guests = guest
     told = reached(guests)
