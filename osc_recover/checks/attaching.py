@@ -2,7 +2,7 @@
 """Can a server get the volumes that it is to have?  Pure."""
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from osc_recover.checks.finding import Finding, refuse
 from osc_recover.facts import Server, Volume
@@ -22,11 +22,15 @@ def is_there(seen: AttachingSeen, one: Wanted) -> bool:
 
 
 def of_server(
-    seen: AttachingSeen, name: str, wanted: Sequence[Wanted]
+    seen: AttachingSeen,
+    name: str,
+    wanted: Sequence[Wanted],
+    others: Collection[Wanted] = (),
 ) -> list[Finding]:
     """What keeps a server from getting volumes, the most serious first.
 
     :param name: its ID, or the word that no server was found for
+    :param others: what other servers are to get
     """
     server = seen.servers.get(name)
     if server is None:
@@ -43,7 +47,10 @@ def of_server(
         ]
     todo = [one for one in wanted if not is_there(seen, one)]
     found = [*_of_state(server, seen)] if todo else []
-    return [*found, *(f for one in todo for f in _of_volume(seen, one))]
+    for one in todo:
+        found += _of_volume(seen, one)
+        found += _wanted_elsewhere(seen, one, others)
+    return found
 
 
 def _of_state(server: Server, seen: AttachingSeen) -> Iterator[Finding]:
@@ -141,6 +148,25 @@ def _not_free(
             'with it; a volume in use is detached where it is first',
         ),
     )
+
+
+def _wanted_elsewhere(
+    seen: AttachingSeen, one: Wanted, others: Collection[Wanted]
+) -> Iterator[Finding]:
+    """One that is no shared one goes to one server."""
+    volume = seen.volumes.get(one.volume)
+    if volume is None or volume.multiattach:
+        return
+    more = {two.server for two in others if two.volume == one.volume}
+    if whose := sorted(more - {one.server}):
+        yield _coded(
+            'volume-not-free',
+            refuse(
+                f'volume {volume.id} is to be attached to {", ".join(whose)}, '
+                'too, and is no multi-attach volume',
+                'name it for one server',
+            ),
+        )
 
 
 _Check = Callable[[AttachingSeen, Volume, Wanted], Finding | None]

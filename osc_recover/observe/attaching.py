@@ -20,7 +20,7 @@ from osc_recover.observe.gathering import gathering
 
 T = TypeVar('T')
 
-_ID = re.compile(r'[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}')
+_ID = re.compile(r'[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}', re.I)
 
 
 def seen(
@@ -83,7 +83,7 @@ def _found(
 ) -> dict[str, str]:
     found: dict[str, str] = {}
     for name in dict.fromkeys(given):
-        hits = [name] if _is_id(name) else ask(name)
+        hits = [name.lower()] if _is_id(name) else ask(name)
         found[name] = hits[0] if len(hits) == 1 else name
     return found
 

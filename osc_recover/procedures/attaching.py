@@ -24,7 +24,7 @@ def attach(seen: AttachingSeen, request: VolumeAttach) -> Plan:
     of: dict[str, list[Wanted]] = {}
     for one in sorted(request.wanted, key=_place):
         of.setdefault(one.server, []).append(one)
-    verdicts = [_verdict(seen, name, of[name]) for name in of]
+    verdicts = [_verdict(seen, name, of[name], request.wanted) for name in of]
     lanes = tuple(
         Lane(row.server, tuple(_steps(seen, of[row.server])))
         for row in verdicts
@@ -48,10 +48,13 @@ def _place(one: Wanted) -> tuple[int, int, str]:
 
 
 def _verdict(
-    seen: AttachingSeen, name: str, wanted: Sequence[Wanted]
+    seen: AttachingSeen,
+    name: str,
+    wanted: Sequence[Wanted],
+    every: Sequence[Wanted],
 ) -> Verdict:
     server = seen.servers.get(name)
-    findings = attaching.of_server(seen, name, wanted)
+    findings = attaching.of_server(seen, name, wanted, every)
     todo = [one for one in wanted if not attaching.is_there(seen, one)]
     kind = f'{len(todo)} of {len(wanted)} volumes'
     called = server.name if server else ''

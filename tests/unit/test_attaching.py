@@ -2,6 +2,7 @@
 """Which volumes a server gets, in which order, and why it gets none."""
 
 import string
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from osc_recover.checks import attach_file
 from osc_recover.checks.request import VolumeAttach
 from osc_recover.facts import Attachment, Server, Service, Volume
 from osc_recover.facts.attaching import AttachingSeen, Wanted
+from osc_recover.observe import attaching
 from osc_recover.procedures.attaching import attach
 
 HOST = 'cmp-1'
@@ -168,10 +170,25 @@ def test_one_that_cannot_be_keeps_back_its_server_and_no_other():
     assert [step.args['volume'] for step in plan.steps()] == ['v2']
 
 
+@pytest.mark.parametrize('shared', [False, True])
+def test_a_volume_that_is_no_shared_one_goes_to_one_server(shared):
+    found = seen(server(), server('s2'), volumes=(volume(multiattach=shared),))
+    code = 'attach' if shared else 'volume-not-free'
+    both = (Wanted('v1', 's1'), Wanted('v1', 's2'))
+    assert verdicts(found, *both) == {'s1': code, 's2': code}
+
+
 def test_what_is_there_already_is_fine_whatever_the_server_does():
     found = seen(server(task_state='rebooting'), given={'s1': ('v1',)})
     plan = planned(found)
     assert ([v.code for v in plan.verdicts], plan.phases) == (['ok'], ())
+
+
+def test_an_id_in_capitals_is_an_id():
+    asked_nobody = SimpleNamespace(compute=None, volume=None)
+    name = '15B9C2E4-3A7D-4F6B-8C1E-0D2F4A6B8C1E'
+    found = attaching.ids(asked_nobody, [name], [name])
+    assert found == ({name: name.lower()}, {name: name.lower()})
 
 
 WORDS = st.text(string.ascii_letters + string.digits + '-_.', min_size=1)
