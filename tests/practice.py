@@ -76,6 +76,13 @@ def reached(
     :param hosts: by name
     :param ssh: more of its ``ssh`` section
     """
+    return write_clouds(folder, **section(hosts, ssh), **recover)
+
+
+def section(
+    hosts: Mapping[str, Any], ssh: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """What recover: in clouds.yaml says of hosts of the bed."""
     one = next(iter(hosts.values()))
     known = {
         'user': 'root',
@@ -86,9 +93,7 @@ def reached(
         {'name': host.name, 'address': host.address, 'port': host.port}
         for host in hosts.values()
     ]
-    return write_clouds(
-        folder, ssh={**known, **(ssh or {})}, hosts=addresses, **recover
-    )
+    return {'ssh': {**known, **(ssh or {})}, 'hosts': addresses}
 
 
 def fence_devices(
@@ -195,6 +200,7 @@ class Practice:
     """The practice cloud through its API, as an admin uses it."""
 
     def __init__(self, cloud: str = CLOUD) -> None:
+        self.name = cloud
         config = openstack.config.OpenStackConfig(
             config_files=[str(lab.clouds_yaml())]
         )

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from tests.cloud import hosts, lab
 from tests.unit import sshd
@@ -28,9 +28,13 @@ class Host:
     """One of them; what it tells are files in ``folder``."""
 
     def __init__(
-        self, name: str, folder: pathlib.Path, programs: Mapping[str, str]
+        self,
+        name: str,
+        folder: pathlib.Path,
+        programs: Mapping[str, str],
+        revive: Callable[[str], None],
     ) -> None:
-        self.name, self.folder = name, folder
+        self.name, self.folder, self._revive = name, folder, revive
         (folder / 'bin').mkdir(parents=True)
         words = [sys.executable, '-I', '-S', VIRSH]
         virsh = (
@@ -64,7 +68,7 @@ class Host:
     def power_up(self) -> None:
         """It boots, and its nova-compute starts."""
         self.boot(time.time())
-        lab.revive(self.name)
+        self._revive(self.name)
 
 
 class Machines:
@@ -95,15 +99,17 @@ def machines(
     folder: pathlib.Path,
     names: Sequence[str],
     programs: Mapping[str, str] | None = None,
+    revive: Callable[[str], None] = lab.revive,
 ) -> Iterator[Machines]:
     """Hosts of these names; one key opens all.
 
     :param programs: what they have besides: name -> a shell's script
+    :param revive: what starts a host's nova-compute
     """
     found: dict[str, tuple[Host, sshd.Sshd]] = {}
     with contextlib.ExitStack() as stack:
         for name in names:
-            host = Host(name, folder / name, programs or {})
+            host = Host(name, folder / name, programs or {}, revive)
             where = folder / name / 'ssh'
             running = sshd.running(where, program=str(host.program))
             found[name] = host, stack.enter_context(running)

@@ -126,22 +126,16 @@ class Bed(Servers):
                  one['delete_on_termination'])
                 for one in told
             ]
-            for name, told in self._listed()
+            for name, told in self.listed()
         }  # fmt: skip
 
     def attachments(self, *names):
         return {
             (name, one['volumeId']): one['attachment_id']
-            for name, told in self._listed()
+            for name, told in self.listed()
             for one in told
             if not names or name in names
         }
-
-    def _listed(self):
-        for name, server in self.ids.items():
-            path = f'/servers/{server}/os-volume_attachments'
-            told = self.cloud.call('GET', path)['volumeAttachments']
-            yield name, sorted(told, key=lambda one: one['device'])
 
     def boots(self):
         """Server -> the attachment of the volume that it boots from."""
@@ -154,17 +148,6 @@ class Bed(Servers):
     def clean(self, *words, clouds=None):
         return lib.recover(
             clouds or self.clouds, 'cloud', '--mode', 'clean', *words
-        )
-
-    def with_section(self, **more):
-        """A clouds.yaml that says more."""
-        folder = self.clouds.parent / '-'.join(more)
-        folder.mkdir(exist_ok=True)
-        return lib.write_clouds(
-            folder,
-            snapshots=str(self.clouds.parent / 'snapshots'),
-            **self.machines.section(),
-            **more,
         )
 
 

@@ -43,11 +43,6 @@ class Bed(Servers):
         self.stop('off')
 
 
-def _made(folder):
-    folder.mkdir()
-    return folder
-
-
 @pytest.fixture(scope='module')
 def bed(clean, tmp_path_factory):
     if lack := powerless.lacks():
@@ -131,13 +126,7 @@ def inside(kept, tmp_path):
             for name, port in ports.items()
         ]
         ssh = server.section([])['ssh']
-        clouds = lib.write_clouds(
-            _made(tmp_path / 'clouds'),
-            snapshots=str(kept.clouds.parent / 'snapshots'),
-            **kept.machines.section(),
-            guests={**ssh, 'hosts': names},
-        )
-        yield guest, clouds
+        yield guest, kept.with_section(guests={**ssh, 'hosts': names})
 
 
 def test_guests_are_seen_to_answer_and_not_rebooted_a_second_time(
@@ -196,14 +185,9 @@ def cleaned(kept, *volumes):
         assert answer.status_code == 202, answer.text
 
 
-def test_volumes_are_mended_before_their_servers_are_started(kept, tmp_path):
+def test_volumes_are_mended_before_their_servers_are_started(kept):
     """The guide's cleaning step of two servers, and a reboot of one."""
-    clouds = lib.write_clouds(
-        tmp_path,
-        snapshots=str(kept.clouds.parent / 'snapshots'),
-        database=lib.database_urls(),
-        **kept.machines.section(),
-    )
+    clouds = kept.with_section(database=lib.database_urls())
     had = devices(kept)
     cleaned(kept, had['root'][0][0], had['db'][0][0])
     kept.cloud.action(kept.ids['root'], reboot={'type': 'HARD'})
@@ -277,11 +261,7 @@ def test_without_a_snapshot_only_what_nova_stopped_is_started(kept):
     kept.cloud.wait(kept.ids['db'], 'ACTIVE')
     kept.cloud.stop(kept.ids['db'])
     starts = kept.starts()
-    alone = lib.write_clouds(
-        _made(kept.clouds.parent / 'alone'),
-        snapshots='/nowhere',
-        **kept.machines.section(),
-    )
+    alone = kept.with_section(snapshots='/nowhere')
     done = lib.recover(alone, 'cloud', '--yes')
     assert done.status == 1, done
     assert verdicts(done) == {
