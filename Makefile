@@ -33,7 +33,8 @@ zed: venv
 	$(PY) -m tests.cloud up
 	trap '$(PY) -m tests.zed down' EXIT; \
 	$(PY) -m tests.zed up && $(PY) -m tests.zed demo && \
-	$(PY) -m tests.zed demo --method database
+	$(PY) -m tests.zed demo --method database && \
+	$(PY) -m tests.zed power-loss
 
 iscsi: venv
 	$(PY) -m tests.cloud up

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""python -m tests.zed up|down|status|demo"""
+"""python -m tests.zed up|down|status|demo|power-loss"""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ def _parser() -> argparse.ArgumentParser:
         ('up', up, 'start what is not running, beside the practice cloud'),
         ('down', down, 'end all its processes, keep its data'),
         ('status', status, 'say what runs; exit 1 if not all does'),
+        ('power-loss', power_loss, 'two hosts lose it, and are recovered'),
     ):
         commands.add_parser(name, help=text).set_defaults(call=call)
     one = commands.add_parser('demo', help='a host dies, and is recovered')
@@ -63,6 +64,13 @@ def demo(arguments: argparse.Namespace) -> int:
     from tests.zed import demo
 
     return demo.run(arguments.method)
+
+
+def power_loss(_: argparse.Namespace) -> int:
+    where.enter()
+    from tests.zed import power_loss
+
+    return power_loss.run()
 
 
 if __name__ == '__main__':

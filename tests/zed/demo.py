@@ -65,6 +65,14 @@ def beside(cloud: Zed) -> None:
         cloud.boot([f'beside-{host}'], host, volume=True, port=False)
 
 
+def database_urls() -> dict[str, str]:
+    """Where its databases are; that of its cell is in nova's."""
+    return {
+        'nova_api': databases.url('nova_zed_api'),
+        'cinder': databases.url('cinder'),
+    }
+
+
 def say(text: str) -> None:
     """One step of the demo."""
     print(f'==> {text}', flush=True)
@@ -120,8 +128,5 @@ def _clouds(folder: pathlib.Path) -> pathlib.Path:
     return practice.write_clouds(
         folder,
         fence=practice.fence_devices(where.HOSTS),
-        database={
-            'nova_api': databases.url('nova_zed_api'),
-            'cinder': databases.url('cinder'),
-        },
+        database=database_urls(),
     )
