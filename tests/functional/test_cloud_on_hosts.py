@@ -110,8 +110,11 @@ def kept(servers, guest):
 
 @pytest.fixture
 def clouds(kept, guest):
-    """Its user has to become root."""
-    at = {'name': kept.ids['web'], 'address': guest.address}
+    """Its user has to become root; it answers for far as well."""
+    hosts = [
+        {'name': kept.ids[name], 'address': guest.address}
+        for name in ('web', 'far')
+    ]
     return kept.with_section(
         service_auth=lib.SERVICE,
         guests={
@@ -119,7 +122,7 @@ def clouds(kept, guest):
             'sudo': True,
             'identity_file': str(guest.key),
             'known_hosts': str(guest.known_hosts),
-            'hosts': [at],
+            'hosts': hosts,
         },
     )
 
