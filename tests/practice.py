@@ -10,6 +10,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import time
@@ -48,6 +49,12 @@ class Done:
         found = json.loads(self.stdout)
         assert isinstance(found, list), self.stdout
         return found
+
+    @property
+    def run(self) -> str:
+        """The run that it began, as it told on stderr, or ''."""
+        begun = re.search(r'^run (\w+) on', self.stderr, re.M)
+        return begun[1] if begun else ''
 
 
 def write_clouds(folder: pathlib.Path, **recover: Any) -> pathlib.Path:

@@ -2,7 +2,7 @@
 """Can a server get the volumes that it is to have?  Pure."""
 
 import dataclasses
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from osc_recover.checks.finding import Finding, refuse
 from osc_recover.facts import Server, Volume
@@ -25,12 +25,12 @@ def of_server(
     seen: AttachingSeen,
     name: str,
     wanted: Sequence[Wanted],
-    others: Collection[Wanted] = (),
+    takers: Mapping[str, Collection[str]],
 ) -> list[Finding]:
     """What keeps a server from getting volumes, the most serious first.
 
     :param name: its ID, or the word that no server was found for
-    :param others: what other servers are to get
+    :param takers: volume -> the servers that are to get it
     """
     server = seen.servers.get(name)
     if server is None:
@@ -49,7 +49,7 @@ def of_server(
     found = [*_of_state(server, seen)] if todo else []
     for one in todo:
         found += _of_volume(seen, one)
-        found += _wanted_elsewhere(seen, one, others)
+        found += _wanted_elsewhere(seen, one, takers)
     return found
 
 
@@ -151,14 +151,13 @@ def _not_free(
 
 
 def _wanted_elsewhere(
-    seen: AttachingSeen, one: Wanted, others: Collection[Wanted]
+    seen: AttachingSeen, one: Wanted, takers: Mapping[str, Collection[str]]
 ) -> Iterator[Finding]:
     """One that is no shared one goes to one server."""
     volume = seen.volumes.get(one.volume)
     if volume is None or volume.multiattach:
         return
-    more = {two.server for two in others if two.volume == one.volume}
-    if whose := sorted(more - {one.server}):
+    if whose := sorted({*takers[one.volume]} - {one.server}):
         yield _coded(
             'volume-not-free',
             refuse(

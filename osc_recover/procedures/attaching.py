@@ -7,7 +7,7 @@ instance), and so a server gets its volumes one after another, in the order of
 their devices, and all of them or none.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from osc_recover import records
@@ -24,7 +24,10 @@ def attach(seen: AttachingSeen, request: VolumeAttach) -> Plan:
     of: dict[str, list[Wanted]] = {}
     for one in sorted(request.wanted, key=_place):
         of.setdefault(one.server, []).append(one)
-    verdicts = [_verdict(seen, name, of[name], request.wanted) for name in of]
+    takers: dict[str, set[str]] = {}
+    for one in request.wanted:
+        takers.setdefault(one.volume, set()).add(one.server)
+    verdicts = [_verdict(seen, name, of[name], takers) for name in of]
     lanes = tuple(
         Lane(row.server, tuple(_steps(seen, of[row.server])))
         for row in verdicts
@@ -51,10 +54,10 @@ def _verdict(
     seen: AttachingSeen,
     name: str,
     wanted: Sequence[Wanted],
-    every: Sequence[Wanted],
+    takers: Mapping[str, Collection[str]],
 ) -> Verdict:
     server = seen.servers.get(name)
-    findings = attaching.of_server(seen, name, wanted, every)
+    findings = attaching.of_server(seen, name, wanted, takers)
     todo = [one for one in wanted if not attaching.is_there(seen, one)]
     kind = f'{len(todo)} of {len(wanted)} volumes'
     called = server.name if server else ''

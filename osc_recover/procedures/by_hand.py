@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The steps of a move by hand, in the database.  Pure.
 
-Their order is the one in which a cut leaves least behind:
-room, ports, the record itself, volumes, room given back, start.  Nothing that
-nova does comes between them, as the server is locked and looks stopped.
+Their order is the one in which a cut leaves least behind: room, ports, the
+record itself, volumes, room given back, start.  Nothing that nova does comes
+between them, as the server is locked and looks stopped.
 """
 
 import dataclasses
@@ -179,9 +179,9 @@ class Renewal:
     def steps(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
         """Word, verb and arguments of each step, in order.
 
-        nova's mapping first: cinder deletes no attachment that nova uses,
-        and has none twice for one host (cinder/volume/api.py,
-        attachment_deletion_allowed).
+        nova's mapping first: cinder deletes no attachment that nova uses
+        (cinder/volume/api.py, attachment_deletion_allowed), and has none
+        twice for one host.
         """
         mapping = self.mapping
         which: dict[str, Any] = {

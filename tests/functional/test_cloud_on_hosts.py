@@ -8,7 +8,6 @@ down.
 """
 
 import contextlib
-import re
 import threading
 
 import pytest
@@ -149,10 +148,6 @@ def powered(kept, guest, *hosts, boots=True):
         later.join()
 
 
-def run_of(done):
-    return re.search(r'^run (\S+) on', done.stderr, re.M)[1]
-
-
 def of(done, name):
     return next(row for row in done.rows if row['Name'] == name)
 
@@ -178,7 +173,7 @@ def test_what_ran_runs_and_a_rule_that_is_gone_is_named(kept, guest, clouds):
         if '-A INPUT' in part
     ]
     bed.run(ONE, command[command.index('iptables') :].split())
-    resumed = lib.recover(clouds, 'run', 'resume', run_of(done))
+    resumed = lib.recover(clouds, 'run', 'resume', done.run)
     assert resumed.status == 0, resumed
     bed.run(ONE, ['iptables', '-F', 'INPUT'])
 

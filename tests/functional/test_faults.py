@@ -10,7 +10,6 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import math
-import re
 import subprocess
 
 import pytest
@@ -146,7 +145,7 @@ class Trial:
         self.after = line.state(self.server)
         problems = [] if fault.done else ['the fault struck nothing']
         problems += self.wrong(done)
-        begun = known or run_of(done)
+        begun = known or done.run
         if begun and done.status:
             again = line.recover('run', 'resume', begun)
             self.after = line.state(self.server)
@@ -169,7 +168,7 @@ class Trial:
         )
         self.line.proxy.clear()
         assert done.status == 1, done
-        return run_of(done)
+        return done.run
 
     def wrong(self, done):
         if 'Traceback' in done.stderr:
@@ -208,11 +207,6 @@ def play(line, case):
     if trial.after != trial.before:
         line.stock[case.sort].remove(server)
     return trial.problems
-
-
-def run_of(done):
-    begun = re.search(r'^run (\w+) on', done.stderr, re.M)
-    return begun[1] if begun else ''
 
 
 def rows_of(done):

@@ -62,14 +62,15 @@ def _boot(servers: Servers) -> None:
 
 def _story(servers: Servers, way: str) -> None:
     words, more = WAYS[way]
-    more = {**more, 'database': demo.database_urls()}
+    urls = demo.database_urls()
+    clouds = servers.with_section(**more, database=urls)
     servers.save()
     before, starts = given(servers), servers.starts()
     demo.say(f'{HOST} and {OTHER} lose their power, and have it back: {way}')
     servers.lose(HOST, OTHER)
     assert not servers.power()
     servers.power_up(HOST, OTHER)
-    done = servers.run(*words, '--yes', clouds=servers.with_section(**more))
+    done = servers.run(*words, '--yes', clouds=clouds)
     for row in done.rows:
         print(f'{row["Name"]:14}{row["Verdict"]:10}{row["State"]:12}'
               f'{row["Reason"]}')  # fmt: skip
@@ -79,9 +80,7 @@ def _story(servers: Servers, way: str) -> None:
     _same(before, given(servers), anew=bool(words))
     demo.say('each runs that ran, started once; volumes as they were')
     # cinder is not the region's alone.
-    check = servers.recover(
-        'volume', 'check', clouds=servers.with_section(**more)
-    )
+    check = servers.recover('volume', 'check', clouds=clouds)
     wrong = [r for r in check.rows if r['Servers'] in servers.ids.values()]
     assert not wrong, wrong
 
