@@ -127,13 +127,18 @@ def program(name: str) -> str:
 
 
 def install(folder: pathlib.Path, account: str = '') -> None:
-    """An empty data directory."""
+    """An empty data directory.
+
+    Of two that are made at once in one folder for temporary files, one fails:
+    both name theirs alike.
+    """
     subprocess.run(
         [
             program('mariadb-install-db'),
             '--no-defaults',
             f'--user={account or getpass.getuser()}',
             f'--datadir={folder}/data',
+            f'--tmpdir={folder}',
             '--auth-root-authentication-method=normal',
             '--skip-test-db',
             *_OPTIONS,

@@ -131,12 +131,19 @@ class Servers:
         }
 
     def power(self) -> set[str]:
-        """Names whose guests run, as the hypervisors have it."""
+        """Names whose guests run, as the hypervisors have it.
+
+        A guest that nova lost with its server may run beside them.
+        """
+        held = [*lab.guests().values()]
         return {
-            str(guest['name'])
-            for guests in lab.guests().values()
-            for guest in guests.values()
-            if guest['power'] == 1
+            name
+            for name, server in self.ids.items()
+            if any(
+                guests[server]['power'] == 1
+                for guests in held
+                if server in guests
+            )
         }
 
     def heal(self) -> None:
