@@ -23,7 +23,12 @@ from osc_recover.operations import (
 )
 from osc_recover.operations.look import Looks, deleted
 from osc_recover.operations.proof import Prove
-from osc_recover.operations.standing import STARTS, STOPPED, Standing
+from osc_recover.operations.standing import (
+    BY_LIBVIRT,
+    STARTS,
+    STOPPED,
+    Standing,
+)
 from osc_recover.operations.watch import Together
 from osc_recover.plan import Step
 
@@ -188,6 +193,9 @@ class Start:
         """What is not as it was planned, in words."""
         if problem := self._standing.moved(server, step.args):
             return problem
+        woken = self._standing.woken(step.target, step.args)
+        if woken and step.args['proof'] != BY_LIBVIRT:
+            return woken
         service = self._compute.compute_service(server.host)
         if service is None or not service.up:
             return f'nova-compute on {server.host} is down'

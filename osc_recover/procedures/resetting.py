@@ -24,7 +24,8 @@ from osc_recover.procedures import disaster as keeping
 from osc_recover.procedures import ending
 
 PROCEDURE = 'volume-reset'
-_SAID = 'said'  # the operator says how the guest is known to be off
+# The operator says how the guest is known to be off; or has no host asked.
+_SAID, _UNASKED = 'said', 'unasked'
 
 
 def reset(facts: ResetSeen, request: VolumeReset) -> Plan:
@@ -155,7 +156,8 @@ class _Case:
         if server is None:
             return {}
         once = keeping.once(self._whole.view, server)
-        return {**once, 'proof': once['proof'] or _SAID}
+        said = _SAID if self._whole.request.agent else _UNASKED
+        return {**once, 'proof': once['proof'] or said}
 
 
 def _left(volume: KeptVolume, kind: str, stops: Sequence[Finding]) -> Verdict:

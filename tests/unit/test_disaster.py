@@ -599,6 +599,38 @@ def test_a_host_that_does_not_tell_any_more_is_no_proof(powerless):
     assert not carried(world, cloud, step.verb, step).in_effect(step)
 
 
+@pytest.mark.parametrize(
+    'action', ['unrescue', 'resume', 'unpause', 'rebuild', 'live-migration']
+)
+def test_where_a_boot_is_the_proof_whatever_may_start_a_guest_voids_it(
+    action, powerless
+):
+    world, cloud = powerless
+    step = planned(world, cloud)[f'start:{DRAINED}']
+    world.actions[DRAINED].insert(0, powerless_cloud._action(action, 'req-u'))
+    start = carried(world, cloud, step.verb, step)
+    assert not start.in_effect(step)
+    assert f'nova was asked for its {action}' in refused(start, step)
+    assert world.starts[DRAINED] == []
+    off = Step(f'off:{DRAINED}', 'disaster.off', DRAINED, dict(step.args))
+    with pytest.raises(errors.StepFailed) as caught:
+        carried(world, cloud, off.verb, off).follow(off, Control())
+    assert f'nova was asked for its {action}' in caught.value.sentence
+
+
+def test_where_a_boot_was_the_proof_libvirt_is_asked_once_it_is_there(
+    powerless,
+):
+    """nova-compute may start guests by itself as it comes up."""
+    world, cloud = powerless
+    step = planned(world, cloud)[f'start:{DRAINED}']
+    start = carried(world, cloud, step.verb, step)
+    world.libvirt = ('cmp1', 'cmp2')
+    assert not start.in_effect(step)
+    world.guests[DRAINED] = True
+    assert start.in_effect(step)
+
+
 def test_a_server_that_does_not_come_up_is_not_asked_again(powerless):
     world, cloud = powerless
     step = planned(world, cloud)[f'start:{DB}']

@@ -12,6 +12,7 @@ import re
 from osc_recover.checks.disaster.view import View, refusal
 from osc_recover.checks.finding import Finding
 from osc_recover.facts import Server
+from osc_recover.facts.disaster import STARTING
 from osc_recover.facts.snapshot import HostState
 
 DOMAIN, BOOT = 'domain', 'boot'
@@ -20,12 +21,6 @@ DOMAIN, BOOT = 'domain', 'boot'
 _AWAY = re.compile(
     r'(domain-c?[0-9]+\.)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}'
 )
-# Actions after which a guest may run (nova/compute/instance_actions.py).
-_STARTS = {
-    'start', 'reboot', 'unshelve', 'resume', 'rebuild', 'create', 'rescue',
-    'unrescue', 'restore', 'resize', 'revertResize', 'migrate',
-    'live-migration', 'evacuate',
-}  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -110,7 +105,7 @@ def _started_since(view: View, server: Server) -> bool:
     was = view.was(server)
     since = view.booted_at(server.host) or (was.updated if was else '')
     return any(
-        one.action in _STARTS and one.at[:19] >= since[:19]
+        one.action in STARTING and one.at[:19] >= since[:19]
         for one in view.actions(server)
     )
 
