@@ -11,7 +11,7 @@ from typing import Any
 from osc_recover import records
 from osc_recover.checks import resetting as checks
 from osc_recover.checks.cleaning import drops_by_itself, in_words
-from osc_recover.checks.disaster import View
+from osc_recover.checks.disaster import View, proof
 from osc_recover.checks.disaster.cleaned import root
 from osc_recover.checks.finding import Finding
 from osc_recover.checks.request import CloudRecovery
@@ -152,11 +152,16 @@ class _Case:
         )
 
     def _once(self, one: KeptAttachment) -> dict[str, Any]:
+        view = self._whole.view
+        said = _SAID if self._whole.request.agent else _UNASKED
         server = self._whole.servers.get(one.server)
         if server is None:
-            return {}
-        once = keeping.once(self._whole.view, server)
-        said = _SAID if self._whole.request.agent else _UNASKED
+            silent = not one.host or proof.why_silent(view, one.host)
+            return {
+                'host': one.host,
+                'proof': said if silent else proof.DOMAIN,
+            }
+        once = keeping.once(view, server)
         return {**once, 'proof': once['proof'] or said}
 
 

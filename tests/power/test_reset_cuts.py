@@ -39,7 +39,25 @@ class Stalled(Cleaned):
         self.attachments[uuid(530)] = crooked_cloud.attachment(
             uuid(530), ORPHANED, GONE
         )
+        self.volumes[ORPHANED]['attachments'] = [
+            {
+                'id': ORPHANED,
+                'attachment_id': uuid(530),
+                'server_id': GONE,
+                'host_name': 'cmp1',
+            }
+        ]
         self.actions[GONE] = self.actions[STOPPED]
+        self.left = {}
+
+    def _domains(self, host):
+        return super()._domains(host) | self.left
+
+    def _settle(self, of):
+        if of == ORPHANED:
+            self.volumes[of] |= {'status': 'available', 'attachments': []}
+        else:
+            super()._settle(of)
 
 
 def planned(world, cloud, request=REQUEST):
@@ -112,6 +130,17 @@ def test_who_said_that_a_guest_is_off_may_be_wrong(agent, ended, folder, fuse):
         world.libvirt, world.guests[STOPPED] = ('cmp1',), True
         assert start(cloud, world, folder(), made) == bool(ended)
     assert world.ended[uuid(511)] == ended
+
+
+def test_a_guest_of_a_deleted_server_keeps_its_volume(folder, fuse):
+    """Its host has come back since, with the guest on it."""
+    world = Stalled()
+    with crooked_cloud.cloud(world) as (_, cloud):
+        made = planned(world, cloud)
+        guest = {'name': 'i', 'state': 'running', 'persistent': True}
+        world.left = {GONE: guest}
+        assert not start(cloud, world, folder(), made)
+    assert world.ended == {uuid(511): 1}
 
 
 def test_what_starts_a_guest_voids_what_was_said(folder, fuse):

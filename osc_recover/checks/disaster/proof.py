@@ -114,17 +114,31 @@ def why_not(view: View, server: Server) -> str:
     """Why nothing shows that it is off, in words."""
     if _is_away(server):
         return f'it is on node {server.node}, and not on {server.host} itself'
-    host = view.host(server.host)
-    if host is None:
-        why = view.seen.now.left_out.get('hosts', '')
-        return why or f'{server.host} was not asked'
-    if host.problem:
-        return f'{server.host} does not tell: {host.problem}'
-    if problem := host.problems.get('domains'):
-        return f'libvirt on {server.host} does not tell: {problem}'
+    if why := _mute(view, server.host):
+        return why
     if has_booted(view, server):
         return 'it was started or rebooted since its host has booted'
     return (
         f'{server.host} has no libvirt, and has not booted since a snapshot '
         'that knows its boot'
     )
+
+
+def why_silent(view: View, name: str) -> str:
+    """Why a host does not tell which guests run on it, in words, or ''."""
+    if why := _mute(view, name):
+        return why
+    host = view.host(name)
+    return '' if host and _has_libvirt(host) else f'{name} has no libvirt'
+
+
+def _mute(view: View, name: str) -> str:
+    host = view.host(name)
+    if host is None:
+        why = view.seen.now.left_out.get('hosts', '')
+        return why or f'{name} was not asked'
+    if host.problem:
+        return f'{name} does not tell: {host.problem}'
+    if problem := host.problems.get('domains'):
+        return f'libvirt on {name} does not tell: {problem}'
+    return ''
