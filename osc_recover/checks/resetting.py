@@ -154,18 +154,21 @@ def _of_server(
             f'nova is at server {server.id} ({server.task_state})',
             'wait until that is over, then try again',
         )
-    elif stop := _not_off(reset, server) or _kept_mapping(reset, one):
+    elif stop := _not_off(reset, server, one) or _kept_mapping(reset, one):
         yield stop
 
 
-def _not_off(reset: ResetView, server: Server) -> Finding | None:
+def _not_off(
+    reset: ResetView, server: Server, one: KeptAttachment
+) -> Finding | None:
     view = reset.view
     host = _runs_at(view, server.id)
     if host:
         return refusal(
             'guest-runs',
             f'the guest of server {server.id} runs on {host}',
-            f'openstack server remove volume {server.id}, or stop it first',
+            f'openstack server remove volume {server.id} {one.volume}; or '
+            f'openstack server stop {server.id}, first',
         )
     if server.host and not proof.off(view, server) and not reset.request.off:
         return _not_shown(server.id, proof.why_not(view, server))

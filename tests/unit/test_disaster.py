@@ -700,6 +700,24 @@ def test_what_a_host_does_not_tell_is_not_said_to_be_missing(part, powerless):
             'table ip t, chain c: tcp dport 22 accept',
             'nft add rule ip t c tcp dport 22 accept',
         ),
+        (
+            'nft',
+            'table inet f, chain in: type filter hook input priority filter; '
+            'policy drop;',
+            "nft add chain inet f in '{' type filter hook input priority "
+            "'filter;' policy 'drop;' '}'",
+        ),
+        (
+            'nft',
+            'table inet f, chain in: iifname "eth0" tcp dport { 22, 80 } drop',
+            "nft add rule inet f in iifname '\"eth0\"' tcp dport '{' 22, 80 "
+            "'}' drop",
+        ),
+        (
+            'nft',
+            'table inet f, set s, elements =: 192.0.2.1,',
+            'nft list table inet f shows where to add 192.0.2.1,',
+        ),
     ],
 )
 def test_a_rule_has_the_command_that_brings_it_back(tool, rule, expected):
