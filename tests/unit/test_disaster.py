@@ -22,6 +22,7 @@ from osc_recover.observe.disaster import seen
 from osc_recover.operations.disaster_hosts import Up, command
 from osc_recover.operations.standing import Standing
 from osc_recover.plan import Plan, Step
+from osc_recover.procedures import cleaning
 from osc_recover.procedures.disaster import recover_cloud
 from osc_recover.runs import Run
 from osc_recover.settings import Settings
@@ -722,6 +723,49 @@ def test_what_a_host_does_not_tell_is_not_said_to_be_missing(part, powerless):
 )
 def test_a_rule_has_the_command_that_brings_it_back(tool, rule, expected):
     assert command(tool, rule) == expected
+
+
+class Counted(tuple):
+    """A tuple that counts how often it is gone through."""
+
+    times = 0
+
+    def __iter__(self):
+        self.times += 1
+        return super().__iter__()
+
+
+@pytest.mark.parametrize('mode', ['reconcile', 'clean'])
+def test_what_a_plan_goes_through_does_not_grow_with_its_servers(mode):
+    """Hosts of a large cloud have thousands of guests, and so has an audit
+    findings.
+    """
+
+    def times(count):
+        names = [f's{n}' for n in range(count)]
+        hosts, before, services, found = map(
+            Counted, ([OFF], BEFORE.hosts, BEFORE.services, [])
+        )
+        fields = {
+            'servers': tuple(
+                dataclasses.replace(SERVER, id=name) for name in names
+            ),
+            'attachments': tuple(
+                dataclasses.replace(
+                    ATTACHED, id=f'a{n}', volume=f'v{n}', server=name
+                )
+                for n, name in enumerate(names)
+            ),
+        }
+        seen = DisasterSeen(
+            snapshot(**fields, hosts=hosts, services=services),
+            snapshot(**fields, hosts=before),
+        )
+        request = dataclasses.replace(REQUEST, mode=mode)
+        cleaning.recover(seen, request, Wrong(found))
+        return [one.times for one in (hosts, before, services, found)]
+
+    assert times(30) == times(3)
 
 
 def test_a_service_that_stays_down_is_an_end():
