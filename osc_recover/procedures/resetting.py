@@ -153,7 +153,7 @@ class _Case:
 
     def _once(self, one: KeptAttachment) -> dict[str, Any]:
         view = self._whole.view
-        said = _SAID if self._whole.request.agent else _UNASKED
+        said = _UNASKED if 'hosts' in view.seen.now.left_out else _SAID
         server = self._whole.servers.get(one.server)
         if server is None:
             silent = not one.host or proof.why_silent(view, one.host)

@@ -15,6 +15,7 @@ from osc_recover.effects import Control
 from osc_recover.engine import Engine
 from osc_recover.facts.cleaning import Means
 from osc_recover.observe.resetting import seen
+from osc_recover.observe.snapshot import NO_AGENT
 from osc_recover.procedures.resetting import reset
 from tests.power import powerless_cloud
 from tests.power.cleaned_cloud import SHARED, Cleaned
@@ -60,8 +61,8 @@ class Stalled(Cleaned):
             super()._settle(of)
 
 
-def planned(world, cloud, request=REQUEST):
-    now = world.look(cloud)
+def planned(world, cloud, request=REQUEST, **changed):
+    now = dataclasses.replace(world.look(cloud), **changed)
     facts = seen(cloud, now, None, '', request.volumes, workers=2)
     means = Means(token=True, newest='2.96')
     found = dataclasses.replace(facts.seen, means=means)
@@ -121,12 +122,13 @@ def test_what_is_meant_is_ended_wherever_the_power_goes(folder, fuse):
 
 @pytest.mark.parametrize(('agent', 'ended'), [(True, 0), (False, 1)])
 def test_who_said_that_a_guest_is_off_may_be_wrong(agent, ended, folder, fuse):
-    """Its host tells by now; but for --no-agent it is not asked."""
+    """Its host tells by now, if hosts are asked at all."""
     world = Stalled()
     world.libvirt = ()
     asked = dataclasses.replace(REQUEST, off='it is burnt', agent=agent)
+    left_out = {} if agent else {'hosts': NO_AGENT}
     with crooked_cloud.cloud(world) as (_, cloud):
-        made = planned(world, cloud, asked)
+        made = planned(world, cloud, asked, left_out=left_out)
         world.libvirt, world.guests[STOPPED] = ('cmp1',), True
         assert start(cloud, world, folder(), made) == bool(ended)
     assert world.ended[uuid(511)] == ended
