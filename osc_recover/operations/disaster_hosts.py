@@ -228,10 +228,13 @@ def _told(host: str, rules: Rules, targets: Sequence[str]) -> Sequence[str]:
 
 
 def _way_out(host: str, rules: Rules, targets: Sequence[str]) -> str:
-    commands = [command(tool, rule) for tool, rule in rules[:_MOST]]
+    ways = []
+    if rules:
+        commands = [command(tool, rule) for tool, rule in rules[:_MOST]]
+        ways.append(f'on {host}: {"; ".join(commands)}')
     if targets:
-        commands.append('iscsiadm -m session tells which there are')
-    return f'on {host}: {"; ".join(commands)}; then resume'
+        ways.append(f'openstack recover session open {host}')
+    return f'{"; ".join(ways)}; then resume'
 
 
 def command(tool: str, rule: str) -> str:

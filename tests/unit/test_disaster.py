@@ -665,6 +665,7 @@ def test_rules_and_sessions_that_are_missing_are_named(powerless):
     assert 'iptables -t filter -A INPUT -p tcp -j ACCEPT' in (
         caught.value.way_out
     )
+    assert 'openstack recover session open cmp1' in caught.value.way_out
     less = {'rules': args['rules'][:1], 'targets': []}
     compare.follow(dataclasses.replace(step, args=less), Control())
 
