@@ -148,7 +148,8 @@ def lost_attachment(view: View, server: Server) -> Finding | None:
         return None
     return refuse(
         'cinder does not know the attachment that nova has of its volume',
-        'see openstack volume attachment list --all-projects --volume-id '
+        'see openstack --os-volume-api-version 3.27 volume attachment list '
+        '--all-projects --volume-id '
         f'{lost[0].volume}',
         ', '.join(f'{m.volume}: {m.attachment or "none"}' for m in lost),
     )

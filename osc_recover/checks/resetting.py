@@ -85,17 +85,28 @@ def of_volume(reset: ResetView, volume: KeptVolume) -> list[Finding]:
 
 def _of_attachment(reset: ResetView, one: KeptAttachment) -> Iterator[Finding]:
     if reset.is_deleted(one):
-        if host := _runs_at(reset.view, one.server):
-            yield refusal(
-                'guest-runs',
-                f'the guest of server {one.server}, which was deleted, runs '
-                f'on {host}',
-                f'openstack recover audit --host {host} tells how to end it',
-            )
+        if stop := _of_deleted(reset, one):
+            yield stop
     elif one.server not in reset.servers:
         yield _foreign(reset, one)
     else:
         yield from _of_server(reset, reset.servers[one.server], one)
+
+
+def _of_deleted(reset: ResetView, one: KeptAttachment) -> Finding | None:
+    """nova deletes a server whose host is down, and its guest may run on."""
+    if host := _runs_at(reset.view, one.server):
+        return refusal(
+            'guest-runs',
+            f'the guest of server {one.server}, which was deleted, runs on '
+            f'{host}',
+            f'openstack recover audit --host {host} tells how to end it',
+        )
+    # What was connected to no host is used by none.
+    if not one.host or reset.request.off:
+        return None
+    why = proof.why_silent(reset.view, one.host)
+    return _not_shown(one.server, why) if why else None
 
 
 def _foreign(reset: ResetView, one: KeptAttachment) -> Finding:
@@ -143,28 +154,34 @@ def _of_server(
             f'nova is at server {server.id} ({server.task_state})',
             'wait until that is over, then try again',
         )
-    elif stop := _not_off(reset, server) or _kept_mapping(reset, one):
+    elif stop := _not_off(reset, server, one) or _kept_mapping(reset, one):
         yield stop
 
 
-def _not_off(reset: ResetView, server: Server) -> Finding | None:
+def _not_off(
+    reset: ResetView, server: Server, one: KeptAttachment
+) -> Finding | None:
     view = reset.view
     host = _runs_at(view, server.id)
     if host:
         return refusal(
             'guest-runs',
             f'the guest of server {server.id} runs on {host}',
-            f'openstack server remove volume {server.id}, or stop it first',
+            f'openstack server remove volume {server.id} {one.volume}; or '
+            f'openstack server stop {server.id}, first',
         )
     if server.host and not proof.off(view, server) and not reset.request.off:
-        return refusal(
-            'not-proven-off',
-            f'nothing shows that the guest of server {server.id} is off: '
-            f'{proof.why_not(view, server)}',
-            'have the host tell (openstack recover setup check); or see for '
-            'yourself, and say with --guest-off how you know',
-        )
+        return _not_shown(server.id, proof.why_not(view, server))
     return None
+
+
+def _not_shown(server: str, why: str) -> Finding:
+    return refusal(
+        'not-proven-off',
+        f'nothing shows that the guest of server {server} is off: {why}',
+        'have the host tell (openstack recover setup check); or see for '
+        'yourself, and say with --guest-off how you know',
+    )
 
 
 def _kept_mapping(reset: ResetView, one: KeptAttachment) -> Finding | None:

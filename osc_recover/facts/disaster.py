@@ -8,6 +8,13 @@ from osc_recover.facts.ceph import CephSeen
 from osc_recover.facts.cleaning import Means
 from osc_recover.facts.snapshot import KeptAttachment, Snapshot
 
+# Actions after which a guest may run (nova/compute/instance_actions.py).
+STARTING = frozenset({
+    'start', 'reboot', 'unshelve', 'resume', 'unpause', 'rebuild', 'create',
+    'rescue', 'unrescue', 'restore', 'resize', 'revertResize', 'migrate',
+    'live-migration', 'evacuate',
+})  # fmt: skip
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Happened:

@@ -154,17 +154,15 @@ def volume_from(record: Foreign) -> audit.ListedVolume:
 def attachments(api: Api) -> tuple[audit.ListedAttachment, ...]:
     """Every attachment, those that are only reserved included.
 
-    cinder links no pages here (cinder/api/v3/views/attachments.py), so the
-    end is where a page brings nothing new.
+    cinder links no pages here (cinder/api/v3/views/attachments.py), and may
+    have a smaller page than we ask for (osapi_max_limit), so the end is where
+    a page brings nothing new.
     """
     found: dict[str, audit.ListedAttachment] = {}
-    marker = ''
-    while page := _attachments(api, marker):
-        new = {one.id: one for one in page if one.id not in found}
+    page = _attachments(api, '')
+    while new := {one.id: one for one in page if one.id not in found}:
         found |= new
-        if len(page) < PAGE or not new:
-            break
-        marker = page[-1].id
+        page = _attachments(api, page[-1].id)
     return tuple(found.values())
 
 

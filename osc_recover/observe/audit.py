@@ -10,7 +10,8 @@ nova               1 newest microversion, 1 services, 1 hypervisors,
                    1 for each of these that cinder attaches and is gone
 placement          1 providers, C allocations
 neutron            1 agents, 1 ports
-cinder             1 services, 1 volumes, 1 attachments
+cinder             1 services, 1 volumes, 2 attachments (the second is
+                   empty)
 hosts              1 each, where it is said how they are reached
 databases          1 + 1 a cell, where it is said where they are
 =================  =====================================================

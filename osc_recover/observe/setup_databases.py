@@ -112,8 +112,8 @@ def _misnamed(
             'unknown',
             f'recover: database: cells names {", ".join(odd)}; the enabled '
             f'cells of nova are {cells}',
-            'correct the names; openstack recover needs no entry for a cell '
-            'whose mapping can be used from here',
+            'correct the names; no entry is needed for a cell whose mapping '
+            'can be used from here',
         )
 
 

@@ -103,7 +103,8 @@ def fresh(attachments: Attachments, step: Step) -> VolumeAttachment:
     raise errors.StepFailed(
         f'volume {step.args["volume"]} has {len(made)} new attachments '
         f'({found}), not one: somebody attaches or detaches it',
-        'see openstack volume attachment list --all-projects --volume-id '
+        'see openstack --os-volume-api-version 3.27 volume attachment list '
+        '--all-projects --volume-id '
         f'{step.args["volume"]}',
     )
 

@@ -105,8 +105,7 @@ class Clean:
     def _check_server(self, step: Step) -> None:
         server = step.args['server']
         if step.args['gone']:
-            if exists(self._compute, server):
-                raise _left(f'nova knows server {server}')
+            self._check_deleted(step)
             return
         if problem := self._standing.not_off(server, step.args):
             raise _left(problem)
@@ -121,6 +120,14 @@ class Clean:
             step.args['in_nova']
         ):
             raise _left('nova has it by another attachment')
+
+    def _check_deleted(self, step: Step) -> None:
+        server, args = step.args['server'], step.args
+        if exists(self._compute, server):
+            raise _left(f'nova knows server {server}')
+        # A plan of an older release names no host.
+        if args.get('host') and self._standing.runs(server, args):
+            raise _left(f'its guest runs on {args["host"]}')
 
     def _check_only(self, step: Step) -> None:
         """A reset takes all attachments of a volume away."""

@@ -23,7 +23,13 @@ from osc_recover.operations import (
 )
 from osc_recover.operations.look import Looks, deleted
 from osc_recover.operations.proof import Prove
-from osc_recover.operations.standing import STARTS, STOPPED, Standing
+from osc_recover.operations.server import Stop as StopServer
+from osc_recover.operations.standing import (
+    BY_LIBVIRT,
+    STARTS,
+    STOPPED,
+    Standing,
+)
 from osc_recover.operations.watch import Together
 from osc_recover.plan import Step
 
@@ -70,6 +76,9 @@ def verbs(
         'disaster.listed': cleaned.Listed(cloud),
         'disaster.dropped': cleaned.Dropped(cloud),
         'disaster.off': Off(cloud, standing, backends),
+        'disaster.stop': StopOff(
+            compute, standing, tick=tick, grace=grace, timeout=timeout
+        ),
         **{f'disaster.{name}': start for name, start in starts.items()},
         'server.prove': Prove(
             compute,
@@ -188,6 +197,9 @@ class Start:
         """What is not as it was planned, in words."""
         if problem := self._standing.moved(server, step.args):
             return problem
+        woken = self._standing.woken(step.target, step.args)
+        if woken and step.args['proof'] != BY_LIBVIRT:
+            return woken
         service = self._compute.compute_service(server.host)
         if service is None or not service.up:
             return f'nova-compute on {server.host} is down'
@@ -247,13 +259,41 @@ class Off(Looking):
                 f'its volumes are not mended: nova-compute on {host} is down',
                 'start it, and see its log; then resume',
             )
-        if problem := self._standing.not_off(step.target, step.args):
-            raise errors.StepFailed(
-                f'its volumes are not mended: {problem}',
-                'see whether that is as it should be; openstack recover cloud '
-                'plans anew',
-            )
+        _check_off(self._standing, step)
         return Result('it is off')
+
+
+class StopOff(StopServer):
+    """Have nova stop, in its records, a server that is off still."""
+
+    def __init__(
+        self,
+        compute: Compute,
+        standing: Standing,
+        *,
+        tick: float,
+        grace: float,
+        timeout: float,
+    ) -> None:
+        super().__init__(compute, tick=tick, grace=grace, timeout=timeout)
+        self._standing = standing
+
+    def apply(self, step: Step) -> Result:
+        """One os-stop.
+
+        :raises errors.StepFailed: when it may run, or is not as it was
+        """
+        _check_off(self._standing, step)
+        return super().apply(step)
+
+
+def _check_off(standing: Standing, step: Step) -> None:
+    if problem := standing.not_off(step.target, step.args):
+        raise errors.StepFailed(
+            f'its volumes are not mended: {problem}',
+            'see whether that is as it should be; openstack recover cloud '
+            'plans anew',
+        )
 
 
 def _not_started(server: Server) -> errors.StepFailed:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hosts and backends after a power loss: waited for, and compared."""
 
+import re
+import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
 
@@ -18,6 +20,7 @@ from osc_recover.plan import Step
 _TICK = 1.0  # seconds
 _TIMEOUT = 300.0  # seconds that services may take to come up
 _MOST = 5  # rules and targets that are named, of many
+_BASE = re.compile('type [a-z]+ hook ')  # where nft has a chain begin
 
 
 def verbs(
@@ -225,10 +228,13 @@ def _told(host: str, rules: Rules, targets: Sequence[str]) -> Sequence[str]:
 
 
 def _way_out(host: str, rules: Rules, targets: Sequence[str]) -> str:
-    commands = [command(tool, rule) for tool, rule in rules[:_MOST]]
+    ways = []
+    if rules:
+        commands = [command(tool, rule) for tool, rule in rules[:_MOST]]
+        ways.append(f'on {host}: {"; ".join(commands)}')
     if targets:
-        commands.append('iscsiadm -m session tells which there are')
-    return f'on {host}: {"; ".join(commands)}; then resume'
+        ways.append(f'openstack recover session open {host}')
+    return f'{"; ".join(ways)}; then resume'
 
 
 def command(tool: str, rule: str) -> str:
@@ -245,9 +251,26 @@ def command(tool: str, rule: str) -> str:
     """
     place, _, text = rule.partition(': ')
     if tool == 'nft':
-        words = place.replace('table ', '').replace('chain ', '')
-        return f'nft add rule {words.replace(",", "")} {text}'
+        return _nft(place, text)
     if text.startswith(':'):
         chain, _, policy = text[1:].partition(' ')
         text = f'-N {chain}' if policy == '-' else f'-P {chain} {policy}'
     return f'{tool} -t {place} {text}'
+
+
+def _nft(place: str, text: str) -> str:
+    """The same for a line of nft; it joins its words, and a shell splits.
+
+    >>> _nft('table ip t, chain c', 'type filter hook input priority 0;')
+    "nft add chain ip t c '{' type filter hook input priority '0;' '}'"
+    """
+    table, _, inner = place.partition(', ')
+    kind, _, name = inner.partition(' ')
+    where = f'{table.removeprefix("table ")} {name}'
+    if kind != 'chain' or ',' in inner:
+        return f'nft list {table} shows where to add {shlex.quote(text)}'
+    if _BASE.match(text):
+        words = f'add chain {where} {{ {text} }}'
+    else:
+        words = f'add rule {where} {text}'
+    return ' '.join(['nft', *map(shlex.quote, words.split(' '))])

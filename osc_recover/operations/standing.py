@@ -15,7 +15,7 @@ from typing import Any
 from osc_recover import errors
 from osc_recover.effects import Control
 from osc_recover.facts import HostDomains, Server
-from osc_recover.facts.disaster import Happened
+from osc_recover.facts.disaster import STARTING, Happened
 from osc_recover.gateways.compute import Compute
 from osc_recover.gateways.domains import Domains
 from osc_recover.gateways.hosts import Hosts
@@ -23,7 +23,8 @@ from osc_recover.operations.look import find
 from osc_recover.operations.watch import Together
 
 STARTS = ('start', 'reboot')  # actions of nova that start a guest
-BY_LIBVIRT = 'domain'  # the proof that is asked for again
+BY_LIBVIRT = 'domain'  # the proof without which nothing is done
+UNASKED = 'unasked'  # no host may be asked, as the operator has it
 STOPPED = 'stopped'
 _TICK = 0.5  # seconds
 _STOPPING = 60.0  # seconds that a stop of nova may take
@@ -61,19 +62,31 @@ class Standing:
     def runs(self, server: str, args: Args) -> bool:
         """Whether its guest runs, where its host can tell.
 
+        One that did not at the plan may by now: nova may start guests by
+        itself, and notes no action of that (nova/compute/manager.py,
+        _init_instance).
+
         :raises errors.StepFailed: when it does not tell any more
         """
-        if args['proof'] != BY_LIBVIRT:
+        if args['proof'] == UNASKED:
             return False
         # Steps of several volumes may ask for their one server.
         asked = f'{server} {next(self._numbers)}'
         told = self._guests.ask(asked, args['host'], self._control, hurry=True)
+        if told.problem and args['proof'] != BY_LIBVIRT:
+            return False
         if told.problem:
             raise errors.StepFailed(
                 f'nothing shows any more that it is off: {told.problem}',
                 told.way_out,
             )
         return any(d.uuid == server and d.runs for d in told.domains)
+
+    def woken(self, server: str, args: Args) -> str:
+        """What was asked for since the plan that starts guests, in words."""
+        names = {one.action for one in self.since(server, args)} & STARTING
+        told = ', '.join(sorted(names))
+        return told and f'nova was asked for its {told} since the plan'
 
     def settled(self, server: str) -> Server:
         """The server, when nova has ended a stop of its own."""
@@ -113,8 +126,8 @@ class Standing:
         """
         if problem := self.moved(self.settled(server), args):
             return problem
-        if any(one.action in STARTS for one in self.since(server, args)):
-            return 'it was started or rebooted since the plan'
+        if problem := self.woken(server, args):
+            return problem
         return 'its guest runs' if self.runs(server, args) else ''
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Volumes mended before their servers are started.  Pure."""
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -42,8 +43,19 @@ def lanes(
         off = Step(f'off:{server.id}', 'disaster.off', server.id, now)
         case = volumes.Case(view.wrong.known, server.id, repair.by_mapping)
         mapped = case.steps(start=False) if repair.by_mapping else ()
+        mapped = (_guarded(step, now) for step in mapped)
         yield Lane(
             server.id,
             (off, *records, *mapped),
             volumes.mutexes(repair.by_record),
         )
+
+
+def _guarded(step: Step, now: Mapping[str, Any]) -> Step:
+    """The same; none is stopped that has been started meanwhile.
+
+    A resume may come days after it was seen that the server is off.
+    """
+    if step.verb != 'server.stop':
+        return step
+    return dataclasses.replace(step, verb='disaster.stop', args=now)

@@ -11,7 +11,7 @@ from typing import Any
 from osc_recover import records
 from osc_recover.checks import resetting as checks
 from osc_recover.checks.cleaning import drops_by_itself, in_words
-from osc_recover.checks.disaster import View
+from osc_recover.checks.disaster import View, proof
 from osc_recover.checks.disaster.cleaned import root
 from osc_recover.checks.finding import Finding
 from osc_recover.checks.request import CloudRecovery
@@ -24,7 +24,8 @@ from osc_recover.procedures import disaster as keeping
 from osc_recover.procedures import ending
 
 PROCEDURE = 'volume-reset'
-_SAID = 'said'  # the operator says how the guest is known to be off
+# The operator says how the guest is known to be off; or has no host asked.
+_SAID, _UNASKED = 'said', 'unasked'
 
 
 def reset(facts: ResetSeen, request: VolumeReset) -> Plan:
@@ -151,11 +152,17 @@ class _Case:
         )
 
     def _once(self, one: KeptAttachment) -> dict[str, Any]:
+        view = self._whole.view
+        said = _UNASKED if 'hosts' in view.seen.now.left_out else _SAID
         server = self._whole.servers.get(one.server)
         if server is None:
-            return {}
-        once = keeping.once(self._whole.view, server)
-        return {**once, 'proof': once['proof'] or _SAID}
+            silent = not one.host or proof.why_silent(view, one.host)
+            return {
+                'host': one.host,
+                'proof': said if silent else proof.DOMAIN,
+            }
+        once = keeping.once(view, server)
+        return {**once, 'proof': once['proof'] or said}
 
 
 def _left(volume: KeptVolume, kind: str, stops: Sequence[Finding]) -> Verdict:

@@ -120,10 +120,12 @@ class SnapshotsOfCloud:
     def newest(self) -> str:
         """The id of the newest snapshot of this cloud, or ''.
 
-        :raises errors.SnapshotDamaged: when that one is not whole
+        :raises errors.SnapshotDamaged: when that one is not whole, and for
+            one whose manifest does not tell whose it is, and of when
         """
-        mine = [m for m in self.list() if m.manifest is not None]
-        for one in mine[:1]:
+        mine = self.list()
+        newest = [m for m in mine if m.manifest is None] or mine[:1]
+        for one in newest[:1]:
             if one.problem:
                 raise errors.SnapshotDamaged(one.id, one.problem)
             return one.id

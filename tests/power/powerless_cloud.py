@@ -8,6 +8,7 @@ counts what it was asked.
 import dataclasses
 import types
 
+from osc_recover.errors import HostSilent
 from osc_recover.gateways.host_states import states
 from osc_recover.observe.snapshot import snapshot
 from tests.unit.crooked_cloud import (
@@ -36,7 +37,10 @@ class Powerless(Crooked):
     :ivar starts: server -> what nova was asked that starts it
     :ivar ids: cinder's id of an attachment -> the one that nova has of it
     :ivar guests: server -> whether its guest runs
+    :ivar libvirt: hosts whose libvirt answers
     """
+
+    libvirt = ('cmp1',)
 
     def __init__(self):
         super().__init__()
@@ -141,10 +145,14 @@ class Powerless(Crooked):
     def each(self, names, op, args, *, timeout, tell=None):
         """What the agent answers, as the gateway of hosts asks it."""
         for name in names:
+            if op == 'domains.list' and name not in self.libvirt:
+                why = HostSilent(name, 'it has no libvirt', 'start it there')
+                yield name, why
+                continue
             told = {'domains': self._domains(name)}
             if op == 'state.show':
                 told |= _state(self.boots.get(name, ''))
-                told['absent'] = [] if name == 'cmp1' else ['libvirt']
+                told['absent'] = [] if name in self.libvirt else ['libvirt']
             yield name, told
 
     def _domains(self, host):
@@ -155,7 +163,7 @@ class Powerless(Crooked):
                 'persistent': True,
             }
             for name, one in self.servers.items()
-            if host == one['OS-EXT-SRV-ATTR:host'] == 'cmp1'
+            if host in self.libvirt and host == one['OS-EXT-SRV-ATTR:host']
         }
 
     def look(self, cloud, *, each=True, mappings=()):

@@ -14,6 +14,7 @@ from osc_recover.gateways.attachments import Attachments
 from osc_recover.gateways.compute import Compute
 from osc_recover.gateways.network import Network
 from osc_recover.gateways.volume import Volumes
+from osc_recover.journal import Journal
 from osc_recover.observe.disaster import seen
 from osc_recover.operations.by_hand import Holders
 from osc_recover.procedures.cleaning import reads
@@ -121,6 +122,40 @@ def test_a_guest_that_came_up_by_itself_is_not_stopped(folder, fuse):
         assert world.starts == {**ONCE, WEB: []}
         assert not [key for key in world.asked_of if key[0] == WEB]
         assert world.dropped
+
+
+def test_one_that_was_started_before_a_resume_is_not_stopped(folder, fuse):
+    """That it is off was seen in the process before."""
+    world = Unmapped()
+    with crooked_cloud.cloud(world) as (_, cloud):
+        made = lost(cloud, world)
+    seen_off = 0
+    for cut in range(1, 100):
+        world, where = Unmapped(), folder()
+        with crooked_cloud.cloud(world) as (_, cloud):
+            world.clean()
+            world.lose_power()
+            fuse(Fuse(cut))
+            with pytest.raises(PowerLoss):
+                start(cloud, world, where, made)
+            fuse(Fuse())
+            if world.asked_of[WEB, 'os-stop']:
+                break
+            seen_off += state_of(where, f'off:{WEB}') == 'done'
+            world.guests[WEB] = True
+            assert not start(cloud, world, where, made), cut
+        assert not world.asked_of[WEB, 'os-stop'], cut
+    assert seen_off
+
+
+def state_of(folder, step):
+    """What the journal has of a step of its one run."""
+    journal = Journal(folder / 'journal.sqlite')
+    try:
+        events = [journal.last(run.id, step) for run in journal.runs()]
+        return next((str(last.state) for last in events if last), '')
+    finally:
+        journal.close()
 
 
 def test_one_that_could_not_be_mended_is_not_started(folder, fuse):

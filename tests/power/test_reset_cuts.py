@@ -15,7 +15,9 @@ from osc_recover.effects import Control
 from osc_recover.engine import Engine
 from osc_recover.facts.cleaning import Means
 from osc_recover.observe.resetting import seen
+from osc_recover.observe.snapshot import NO_AGENT
 from osc_recover.procedures.resetting import reset
+from tests.power import powerless_cloud
 from tests.power.cleaned_cloud import SHARED, Cleaned
 from tests.power.disaster_tool import none
 from tests.power.powerless_cloud import DB, STOPPED
@@ -38,15 +40,33 @@ class Stalled(Cleaned):
         self.attachments[uuid(530)] = crooked_cloud.attachment(
             uuid(530), ORPHANED, GONE
         )
+        self.volumes[ORPHANED]['attachments'] = [
+            {
+                'id': ORPHANED,
+                'attachment_id': uuid(530),
+                'server_id': GONE,
+                'host_name': 'cmp1',
+            }
+        ]
         self.actions[GONE] = self.actions[STOPPED]
+        self.left = {}
+
+    def _domains(self, host):
+        return super()._domains(host) | self.left
+
+    def _settle(self, of):
+        if of == ORPHANED:
+            self.volumes[of] |= {'status': 'available', 'attachments': []}
+        else:
+            super()._settle(of)
 
 
-def planned(world, cloud):
-    now = world.look(cloud)
-    facts = seen(cloud, now, None, '', REQUEST.volumes, workers=2)
+def planned(world, cloud, request=REQUEST, **changed):
+    now = dataclasses.replace(world.look(cloud), **changed)
+    facts = seen(cloud, now, None, '', request.volumes, workers=2)
     means = Means(token=True, newest='2.96')
     found = dataclasses.replace(facts.seen, means=means)
-    return reset(dataclasses.replace(facts, seen=found), REQUEST)
+    return reset(dataclasses.replace(facts, seen=found), request)
 
 
 def start(cloud, world, folder, made=None):
@@ -98,6 +118,43 @@ def test_what_is_meant_is_ended_wherever_the_power_goes(folder, fuse):
             fuse(Fuse())
             assert start(cloud, world, where, made), cut
             check(world, cut)
+
+
+@pytest.mark.parametrize(('agent', 'ended'), [(True, 0), (False, 1)])
+def test_who_said_that_a_guest_is_off_may_be_wrong(agent, ended, folder, fuse):
+    """Its host tells by now, if hosts are asked at all."""
+    world = Stalled()
+    world.libvirt = ()
+    asked = dataclasses.replace(REQUEST, off='it is burnt', agent=agent)
+    left_out = {} if agent else {'hosts': NO_AGENT}
+    with crooked_cloud.cloud(world) as (_, cloud):
+        made = planned(world, cloud, asked, left_out=left_out)
+        world.libvirt, world.guests[STOPPED] = ('cmp1',), True
+        assert start(cloud, world, folder(), made) == bool(ended)
+    assert world.ended[uuid(511)] == ended
+
+
+def test_a_guest_of_a_deleted_server_keeps_its_volume(folder, fuse):
+    """Its host has come back since, with the guest on it."""
+    world = Stalled()
+    with crooked_cloud.cloud(world) as (_, cloud):
+        made = planned(world, cloud)
+        guest = {'name': 'i', 'state': 'running', 'persistent': True}
+        world.left = {GONE: guest}
+        assert not start(cloud, world, folder(), made)
+    assert world.ended == {uuid(511): 1}
+
+
+def test_what_starts_a_guest_voids_what_was_said(folder, fuse):
+    world = Stalled()
+    world.libvirt = ()
+    asked = dataclasses.replace(REQUEST, off='it is burnt')
+    with crooked_cloud.cloud(world) as (_, cloud):
+        made = planned(world, cloud, asked)
+        more = powerless_cloud._action('unrescue', 'req-u')
+        world.actions[STOPPED] = [more, *world.actions[STOPPED]]
+        assert not start(cloud, world, folder(), made)
+    assert world.ended[uuid(511)] == 0
 
 
 def test_a_guest_that_came_up_meanwhile_keeps_its_volume(folder, fuse):

@@ -22,6 +22,7 @@ from osc_recover.observe.disaster import seen
 from osc_recover.operations.disaster_hosts import Up, command
 from osc_recover.operations.standing import Standing
 from osc_recover.plan import Plan, Step
+from osc_recover.procedures import cleaning
 from osc_recover.procedures.disaster import recover_cloud
 from osc_recover.runs import Run
 from osc_recover.settings import Settings
@@ -599,6 +600,38 @@ def test_a_host_that_does_not_tell_any_more_is_no_proof(powerless):
     assert not carried(world, cloud, step.verb, step).in_effect(step)
 
 
+@pytest.mark.parametrize(
+    'action', ['unrescue', 'resume', 'unpause', 'rebuild', 'live-migration']
+)
+def test_where_a_boot_is_the_proof_whatever_may_start_a_guest_voids_it(
+    action, powerless
+):
+    world, cloud = powerless
+    step = planned(world, cloud)[f'start:{DRAINED}']
+    world.actions[DRAINED].insert(0, powerless_cloud._action(action, 'req-u'))
+    start = carried(world, cloud, step.verb, step)
+    assert not start.in_effect(step)
+    assert f'nova was asked for its {action}' in refused(start, step)
+    assert world.starts[DRAINED] == []
+    off = Step(f'off:{DRAINED}', 'disaster.off', DRAINED, dict(step.args))
+    with pytest.raises(errors.StepFailed) as caught:
+        carried(world, cloud, off.verb, off).follow(off, Control())
+    assert f'nova was asked for its {action}' in caught.value.sentence
+
+
+def test_where_a_boot_was_the_proof_libvirt_is_asked_once_it_is_there(
+    powerless,
+):
+    """nova-compute may start guests by itself as it comes up."""
+    world, cloud = powerless
+    step = planned(world, cloud)[f'start:{DRAINED}']
+    start = carried(world, cloud, step.verb, step)
+    world.libvirt = ('cmp1', 'cmp2')
+    assert not start.in_effect(step)
+    world.guests[DRAINED] = True
+    assert start.in_effect(step)
+
+
 def test_a_server_that_does_not_come_up_is_not_asked_again(powerless):
     world, cloud = powerless
     step = planned(world, cloud)[f'start:{DB}']
@@ -632,6 +665,7 @@ def test_rules_and_sessions_that_are_missing_are_named(powerless):
     assert 'iptables -t filter -A INPUT -p tcp -j ACCEPT' in (
         caught.value.way_out
     )
+    assert 'openstack recover session open cmp1' in caught.value.way_out
     less = {'rules': args['rules'][:1], 'targets': []}
     compare.follow(dataclasses.replace(step, args=less), Control())
 
@@ -668,10 +702,71 @@ def test_what_a_host_does_not_tell_is_not_said_to_be_missing(part, powerless):
             'table ip t, chain c: tcp dport 22 accept',
             'nft add rule ip t c tcp dport 22 accept',
         ),
+        (
+            'nft',
+            'table inet f, chain in: type filter hook input priority filter; '
+            'policy drop;',
+            "nft add chain inet f in '{' type filter hook input priority "
+            "'filter;' policy 'drop;' '}'",
+        ),
+        (
+            'nft',
+            'table inet f, chain in: iifname "eth0" tcp dport { 22, 80 } drop',
+            "nft add rule inet f in iifname '\"eth0\"' tcp dport '{' 22, 80 "
+            "'}' drop",
+        ),
+        (
+            'nft',
+            'table inet f, set s, elements =: 192.0.2.1,',
+            'nft list table inet f shows where to add 192.0.2.1,',
+        ),
     ],
 )
 def test_a_rule_has_the_command_that_brings_it_back(tool, rule, expected):
     assert command(tool, rule) == expected
+
+
+class Counted(tuple):
+    """A tuple that counts how often it is gone through."""
+
+    times = 0
+
+    def __iter__(self):
+        self.times += 1
+        return super().__iter__()
+
+
+@pytest.mark.parametrize('mode', ['reconcile', 'clean'])
+def test_what_a_plan_goes_through_does_not_grow_with_its_servers(mode):
+    """Hosts of a large cloud have thousands of guests, and so has an audit
+    findings.
+    """
+
+    def times(count):
+        names = [f's{n}' for n in range(count)]
+        hosts, before, services, found = map(
+            Counted, ([OFF], BEFORE.hosts, BEFORE.services, [])
+        )
+        fields = {
+            'servers': tuple(
+                dataclasses.replace(SERVER, id=name) for name in names
+            ),
+            'attachments': tuple(
+                dataclasses.replace(
+                    ATTACHED, id=f'a{n}', volume=f'v{n}', server=name
+                )
+                for n, name in enumerate(names)
+            ),
+        }
+        seen = DisasterSeen(
+            snapshot(**fields, hosts=hosts, services=services),
+            snapshot(**fields, hosts=before),
+        )
+        request = dataclasses.replace(REQUEST, mode=mode)
+        cleaning.recover(seen, request, Wrong(found))
+        return [one.times for one in (hosts, before, services, found)]
+
+    assert times(30) == times(3)
 
 
 def test_a_service_that_stays_down_is_an_end():

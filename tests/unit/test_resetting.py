@@ -109,6 +109,29 @@ def test_a_guest_must_be_off():
     assert verdict(of('s9'), host=runs, **deleted).code == 'guest-runs'
 
 
+@pytest.mark.parametrize(
+    'silent',
+    [
+        {'problem': 'it is down'},
+        {'problems': {'domains': 'libvirtd is down'}},
+        {'absent': ('libvirt',)},
+        {'host': 'another'},
+    ],
+)
+def test_a_deleted_server_may_run_where_its_host_does_not_tell(silent):
+    """nova deletes one at once whose host it does not reach."""
+    deleted = {'deleted': ('s9',)}
+    mute = dataclasses.replace(HOST, domains=(), **silent)
+    there = of('s9', host='cmp1')
+    row = verdict(there, host=mute, **deleted)
+    assert (row.act, row.code) == (False, 'not-proven-off')
+    assert '--guest-off' in row.way_out
+    assert verdict(there, host=mute, off='it is burnt', **deleted).act
+    assert verdict(there, host=OFF, **deleted).act
+    # What no host was told of is used by none.
+    assert verdict(of('s9', host=''), host=mute, **deleted).act
+
+
 def test_a_root_is_never_cleaned():
     mapped = dataclasses.replace(ATTACHED, boot_index=0)
     assert verdict(mapped, image=None).code == 'root-volume'

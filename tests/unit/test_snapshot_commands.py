@@ -137,6 +137,20 @@ def test_snapshots_are_listed_with_what_is_in_them(bed, tmp_path):
     assert bed.status == 1
 
 
+def test_the_newest_may_be_one_that_does_not_tell_when_it_was_made(
+    bed, tmp_path
+):
+    """An older one would have a recovery begin with a state long gone."""
+    assert bed.snapshots.newest() == ''
+    name, _ = bed.save()
+    assert bed.snapshots.newest() == name
+    later, _ = bed.save()
+    (tmp_path / 'snapshots' / later / 'manifest.json').write_text('{')
+    with pytest.raises(errors.SnapshotDamaged, match=later) as caught:
+        bed.snapshots.newest()
+    assert f'snapshot delete {later}' in caught.value.way_out
+
+
 def test_a_snapshot_is_shown_and_more_of_it_on_request(bed):
     name, _ = bed.save()
     short = bed.run(commands.ShowSnapshot, name[:5])

@@ -20,6 +20,7 @@ _LIVE = ('attached', 'attaching', *_UNCONNECTED)
 _DELETE = (
     'openstack --os-volume-api-version 3.44 volume attachment delete {id}'
 )
+_SHOW = 'openstack --os-volume-api-version 3.27 volume attachment show {id}'
 
 
 @check('attachment-of-nobody', 'audit')
@@ -185,7 +186,7 @@ def attachment_elsewhere(view: AuditView) -> Iterator[Finding]:
                 f'volume {one.volume} is attached on {one.host}, not on '
                 f'{server.host}, where server {one.server} is',
                 f'openstack server reboot --hard {one.server}; if it stays '
-                f'so, see openstack volume attachment show {one.id}',
+                f'so, see {_SHOW.format(id=one.id)}',
                 view.since('cinder', volume.updated_at),
             )
 

@@ -12,6 +12,7 @@ import re
 from osc_recover.checks.disaster.view import View, refusal
 from osc_recover.checks.finding import Finding
 from osc_recover.facts import Server
+from osc_recover.facts.disaster import STARTING
 from osc_recover.facts.snapshot import HostState
 
 DOMAIN, BOOT = 'domain', 'boot'
@@ -20,12 +21,6 @@ DOMAIN, BOOT = 'domain', 'boot'
 _AWAY = re.compile(
     r'(domain-c?[0-9]+\.)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}'
 )
-# Actions after which a guest may run (nova/compute/instance_actions.py).
-_STARTS = {
-    'start', 'reboot', 'unshelve', 'resume', 'rebuild', 'create', 'rescue',
-    'unrescue', 'restore', 'resize', 'revertResize', 'migrate',
-    'live-migration', 'evacuate',
-}  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -110,7 +105,7 @@ def _started_since(view: View, server: Server) -> bool:
     was = view.was(server)
     since = view.booted_at(server.host) or (was.updated if was else '')
     return any(
-        one.action in _STARTS and one.at[:19] >= since[:19]
+        one.action in STARTING and one.at[:19] >= since[:19]
         for one in view.actions(server)
     )
 
@@ -119,17 +114,31 @@ def why_not(view: View, server: Server) -> str:
     """Why nothing shows that it is off, in words."""
     if _is_away(server):
         return f'it is on node {server.node}, and not on {server.host} itself'
-    host = view.host(server.host)
-    if host is None:
-        why = view.seen.now.left_out.get('hosts', '')
-        return why or f'{server.host} was not asked'
-    if host.problem:
-        return f'{server.host} does not tell: {host.problem}'
-    if problem := host.problems.get('domains'):
-        return f'libvirt on {server.host} does not tell: {problem}'
+    if why := _mute(view, server.host):
+        return why
     if has_booted(view, server):
         return 'it was started or rebooted since its host has booted'
     return (
         f'{server.host} has no libvirt, and has not booted since a snapshot '
         'that knows its boot'
     )
+
+
+def why_silent(view: View, name: str) -> str:
+    """Why a host does not tell which guests run on it, in words, or ''."""
+    if why := _mute(view, name):
+        return why
+    host = view.host(name)
+    return '' if host and _has_libvirt(host) else f'{name} has no libvirt'
+
+
+def _mute(view: View, name: str) -> str:
+    host = view.host(name)
+    if host is None:
+        why = view.seen.now.left_out.get('hosts', '')
+        return why or f'{name} was not asked'
+    if host.problem:
+        return f'{name} does not tell: {host.problem}'
+    if problem := host.problems.get('domains'):
+        return f'libvirt on {name} does not tell: {problem}'
+    return ''

@@ -50,11 +50,7 @@ class Repair:
 
 def of(view: View, server: Server) -> Repair:
     """What is mended of a server; nothing where nothing is wrong."""
-    mine = [
-        f
-        for f in view.wrong.findings
-        if f.code in VERDICTS and _is_about(view, server, f)
-    ]
+    mine = [f for f in view.findings(server) if f.code in VERDICTS]
     by_mapping = [f for f in mine if f.code in volume_mending.BY_MAPPING]
     by_record = [f for f in mine if f.remedy and f.code not in _NOT_YET]
     left = [f for f in mine if f not in by_mapping and f not in by_record]
@@ -93,18 +89,6 @@ def volumes(view: View, server: Server) -> list[str]:
     has = [one.volume for one in mine if one.id not in ended]
     back = [f for f in done if f.code in volume_mending.BY_MAPPING]
     return list(dict.fromkeys([*has, *_volumes(back)]))
-
-
-def _is_about(view: View, server: Server, finding: Finding) -> bool:
-    if finding.about == server.id:
-        return True
-    subject = finding.subject
-    if subject is None or subject.kind == 'server':
-        return False
-    mine = view.attachments(server.id)
-    if subject.kind == 'attachment':
-        return any(one.id == finding.about for one in mine)
-    return any(one.volume in subject.volumes for one in mine)
 
 
 def _volumes(findings: Iterable[Finding]) -> dict[str, None]:

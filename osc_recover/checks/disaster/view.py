@@ -4,7 +4,7 @@
 import dataclasses
 import functools
 import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from osc_recover.checks.finding import Finding, refuse
 from osc_recover.checks.request import CloudRecovery
@@ -71,9 +71,7 @@ class View:
 
     def host_before(self, name: str) -> HostState | None:
         """What a host told of itself in the snapshot."""
-        before = self.seen.before
-        told = before.hosts if before else ()
-        return next((h for h in told if h.host == name), None)
+        return self._hosts_before.get(name)
 
     def domain(self, server: Server) -> Domain | None:
         """The server's domain on its own host."""
@@ -83,18 +81,12 @@ class View:
 
     def elsewhere(self, server: Server) -> str:
         """Another host on which its guest runs, or ''."""
-        for host in self.seen.now.hosts:
-            for domain in host.domains:
-                mine = domain.uuid == server.id and domain.runs
-                if mine and host.host != server.host:
-                    return host.host
-        return ''
+        found = self._running.get(server.id, ())
+        return next((host for host in found if host != server.host), '')
 
     def service(self, host: str) -> Service | None:
         """The nova-compute of a host."""
-        found = self.seen.now.services
-        mine = (s for s in found if s.host == host)
-        return next((s for s in mine if s.binary == 'nova-compute'), None)
+        return self._services.get(host)
 
     def actions(self, server: Server) -> tuple[Happened, ...]:
         """What was asked for of it, newest first."""
@@ -129,6 +121,17 @@ class View:
         told = self.host(host)
         return told.booted_at if told else ''
 
+    def findings(self, server: Server) -> list[Finding]:
+        """What an audit says of it, of its volumes and their attachments."""
+        mine = self.attachments(server.id)
+        keys = {server.id, *(a.id for a in mine), *(a.volume for a in mine)}
+        found = {
+            number: finding
+            for key in keys
+            for number, finding in self._findings.get(key, ())
+        }
+        return [found[number] for number in sorted(found)]
+
     def _was_placed(self, server: Server) -> bool:
         was = self.was(server)
         return was is not None and bool(was.host)
@@ -141,6 +144,35 @@ class View:
     @functools.cached_property
     def _hosts(self) -> Mapping[str, HostState]:
         return {h.host: h for h in self.seen.now.hosts}
+
+    @functools.cached_property
+    def _hosts_before(self) -> Mapping[str, HostState]:
+        before = self.seen.before
+        return {h.host: h for h in before.hosts} if before else {}
+
+    @functools.cached_property
+    def _running(self) -> Mapping[str, Sequence[str]]:
+        """Server -> the hosts on which a guest of it runs."""
+        found: dict[str, list[str]] = {}
+        for host in self.seen.now.hosts:
+            for domain in host.domains:
+                if domain.runs:
+                    found.setdefault(domain.uuid, []).append(host.host)
+        return found
+
+    @functools.cached_property
+    def _services(self) -> Mapping[str, Service]:
+        told = self.seen.now.services
+        return {s.host: s for s in told if s.binary == 'nova-compute'}
+
+    @functools.cached_property
+    def _findings(self) -> Mapping[str, Sequence[tuple[int, Finding]]]:
+        """What each is about -> their numbers, and themselves."""
+        found: dict[str, list[tuple[int, Finding]]] = {}
+        for number, finding in enumerate(self.wrong.findings):
+            for key in {finding.about, *_volumes(finding)}:
+                found.setdefault(key, []).append((number, finding))
+        return found
 
     @functools.cached_property
     def volumes(self) -> Mapping[str, KeptVolume]:
@@ -187,6 +219,14 @@ def _grouped(
     for one in told:
         found.setdefault(key(one), []).append(one)
     return {name: tuple(some) for name, some in found.items()}
+
+
+def _volumes(finding: Finding) -> Sequence[str]:
+    """Those whose servers it concerns, beside what it is about itself."""
+    subject = finding.subject
+    if subject is None or subject.kind in ('server', 'attachment'):
+        return ()
+    return subject.volumes
 
 
 def refusal(code: str, what: str, way_out: str, evidence: str = '') -> Finding:

@@ -97,8 +97,9 @@ def _moves(seen: InstanceStanding, request: InstanceChange) -> Finding | None:
         refuse(
             'it is being moved now, and its states are part of that',
             f'wait for it (openstack server migration list --server '
-            f'{seen.row.uuid}), or abort it: openstack server migration '
-            f'abort {seen.row.uuid} {newest.id}',
+            f'{seen.row.uuid}), or abort it: openstack '
+            '--os-compute-api-version 2.24 server migration abort '
+            f'{seen.row.uuid} {newest.id}',
             evidence,
         ),
     )
