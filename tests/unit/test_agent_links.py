@@ -42,7 +42,9 @@ def refused(call, *args):
 
 
 def asked(number, target, boot='boot-1'):
-    return {'number': number, 'target': target, 'boot_id': boot}
+    return {
+        'number': number, 'target': target, 'boot_id': boot, 'servers': [],
+    }  # fmt: skip
 
 
 # Closing
