@@ -128,7 +128,7 @@ class Seen(Looking):
         self._clock = clock
 
     def follow(self, step: Step, control: Control) -> Result:
-        """Wait until every backend there is up, by a new heartbeat.
+        """Wait until every backend that is awaited is up, by a new heartbeat.
 
         :raises errors.StepFailed: when one is not in time
         """
@@ -162,4 +162,5 @@ class Seen(Looking):
             for one in services
             if one.binary == 'cinder-volume'
             and one.host.partition('@')[0] == step.target
+            and one.host in step.args.get('backends', (one.host,))
         }

@@ -8,6 +8,7 @@ the mounts after them.
 from collections.abc import Iterator, Sequence
 
 from osc_recover import errors, records
+from osc_recover.checks import backends
 from osc_recover.checks import lost_sessions as checks
 from osc_recover.checks.lost_sessions import Lost
 from osc_recover.checks.request import SessionOpen
@@ -18,6 +19,11 @@ from osc_recover.plan import Lane, Phase, Plan, Step, Verdict
 _UNSTABLE = (
     '{host}: {points} was mounted by a name that a disk may not have again; '
     'mount it by hand, and name it by UUID in future'
+)
+_STALE = (
+    '{host}: {names} is down, as before, and has no volume: it is not awaited;'
+    ' if it has gone for good: cinder-manage service remove cinder-volume '
+    '<host@backend>'
 )
 _NO_SNAPSHOT = (
     'without --snapshot only volumes of servers that run are known to be '
@@ -63,7 +69,10 @@ def open_sessions(
             *_untold(seen, before),
             *(verdict for _, verdict in stacked),
         ),
-        notes=tuple(_notes(seen, before)),
+        notes=(
+            *_notes(seen, before),
+            *_stale(seen, before, [lane.name for lane in further]),
+        ),
         request=records.to_data(request),
     )
 
@@ -139,7 +148,10 @@ def _stacked(
         )
         for mount in mounts
     ]  # fmt: skip
-    steps.append(Step(f'seen:{name}', 'storage.seen', name))
+    expected, _ = backends.awaited(seen, before, name)
+    steps.append(
+        Step(f'seen:{name}', 'storage.seen', name, {'backends': expected})
+    )
     what = ['volume groups', *(f'mount {mount.point}' for mount in mounts)]
     return Lane(name, tuple(steps)), Verdict(
         name, name, '; '.join(what), 'activate', True, name
@@ -182,3 +194,12 @@ def _notes(seen: SessionsSeen, before: Snapshot | None) -> Sequence[str]:
                 _UNSTABLE.format(host=host.host, points=', '.join(points))
             )
     return found
+
+
+def _stale(
+    seen: SessionsSeen, before: Snapshot | None, hosts: Sequence[str]
+) -> Iterator[str]:
+    for host in hosts:
+        _, stale = backends.awaited(seen, before, host)
+        if stale:
+            yield _STALE.format(host=host, names=', '.join(stale))

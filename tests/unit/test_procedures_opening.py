@@ -7,7 +7,7 @@ import pytest
 
 from osc_recover import errors
 from osc_recover.checks.request import SessionOpen
-from osc_recover.facts.audit import Gap
+from osc_recover.facts.audit import Gap, StorageService
 from osc_recover.facts.snapshot import (
     HostState,
     KeptMount,
@@ -176,6 +176,51 @@ def test_a_volume_server_gets_its_groups_and_mounts_and_service():
     assert (mount.args['point'], mount.args['targets']) == ('/srv', [SAN])
     assert mount.args['options'] == ['rw', 'noatime']
     assert [phase.must for phase in plan.phases] == [False, False]
+
+
+OLD, NEW = 'san@old', 'san@lvm'
+
+
+def awaited(before, *, volumes=('san@lvm#pool',), up=(), **more):
+    """The backends that are awaited, of two that are known; the notes."""
+    facts = store(
+        session(1, SAN),
+        storage=tuple(
+            StorageService(name, up=name in up, **more) for name in (OLD, NEW)
+        ),
+        volumes=tuple(KeptVolume(f'v-{h}', host=h) for h in volumes),
+    )
+    plan = open_sessions(facts, before, SessionOpen(('san',)))
+    [step] = [s for s in plan.steps() if s.verb == 'storage.seen']
+    return step.args['backends'], [n for n in plan.notes if OLD in n]
+
+
+def test_a_backend_that_nobody_has_any_more_is_told_and_not_awaited():
+    names, [note] = awaited(None)
+    assert (names, 'cinder-manage service remove' in note) == ([NEW], True)
+    down = dataclasses.replace(
+        kept(), storage=(StorageService(OLD, up=False),)
+    )
+    assert awaited(down)[0] == [NEW]
+
+
+@pytest.mark.parametrize(
+    'facts',
+    [
+        {'volumes': ('san@lvm#pool', 'san@old#pool')},
+        {'volumes': ('',)},  # whoever asks may not see where they are
+        {'volumes': ()},
+        {'up': (OLD,)},
+        {'cluster': 'stores@old'},
+    ],
+)
+def test_a_backend_that_may_be_needed_is_awaited(facts):
+    assert awaited(None, **facts) == ([OLD, NEW], [])
+
+
+def test_a_backend_that_was_up_before_is_awaited():
+    before = dataclasses.replace(kept(), storage=(StorageService(OLD),))
+    assert awaited(before) == ([OLD, NEW], [])
 
 
 def test_groups_of_guests_are_left_alone():
