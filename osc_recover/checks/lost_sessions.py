@@ -113,22 +113,42 @@ def is_untold(
 
 
 def mounts(
-    before: Snapshot | None, host: HostState, targets: list[str]
+    before: Snapshot | None,
+    host: HostState,
+    targets: list[str],
+    *,
+    alone: bool = False,
 ) -> Iterator[KeptMount]:
     """What was mounted from disks of targets, and what fstab keeps of it.
 
     Each point once; what something is mounted at already is left out.
+
+    :param alone: of what fstab keeps, only what is known to be of them
     """
     points = {mount.point for mount in host.mounts}
     was = _state(before, host.host)
     sources = set(_sources(was, targets))
     kept = [m for m in was.mounts if m.source in sources] if was else []
-    for mount in (*host.recorded, *kept):
+    recorded = [
+        m for m in host.recorded if not alone or _target_of(was, m) in targets
+    ]
+    for mount in (*recorded, *kept):
         if mount.point not in points:
             points.add(mount.point)
             yield dataclasses.replace(
                 mount, options=tuple(filter(_may_be_given, mount.options))
             )
+
+
+def of_nobody(before: Snapshot | None, host: HostState) -> list[str]:
+    """Points that fstab keeps, and nobody knows for which target."""
+    points = {mount.point for mount in host.mounts}
+    was = _state(before, host.host)
+    return [
+        mount.point
+        for mount in host.recorded
+        if not _target_of(was, mount) and mount.point not in points
+    ]
 
 
 def unstable(
@@ -207,6 +227,16 @@ def _sources(was: HostState | None, targets: list[str]) -> Iterator[str]:
         if session.target in targets:
             for device in session.devices:
                 yield from (f'/dev/mapper/{lay.name}' for lay in device.over)
+
+
+def _target_of(was: HostState | None, mount: KeptMount) -> str:
+    known = was.sessions if was else ()
+    found = (
+        session.target
+        for session in known
+        if mount.source in _sources(was, [session.target])
+    )
+    return mount.target or next(found, '')
 
 
 def _may_be_given(option: str) -> bool:

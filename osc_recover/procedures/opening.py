@@ -20,6 +20,10 @@ _UNSTABLE = (
     '{host}: {points} was mounted by a name that a disk may not have again; '
     'mount it by hand, and name it by UUID in future'
 )
+_OF_NOBODY = (
+    '{host}: fstab keeps {points} for a target that it does not name: without '
+    '--target it is mounted as well'
+)
 _STALE = (
     '{host}: {names} is down, as before, and has no volume: it is not awaited;'
     ' if it has gone for good: cinder-manage service remove cinder-volume '
@@ -71,6 +75,7 @@ def open_sessions(
         ),
         notes=(
             *_notes(seen, before),
+            *_of_nobody(seen, before, request),
             *_stale(seen, before, [lane.name for lane in further]),
         ),
         request=records.to_data(request),
@@ -136,7 +141,9 @@ def _stacked(
     ]
     if not targets:
         return None
-    mounts = [*checks.mounts(before, host, targets)]
+    mounts = [
+        *checks.mounts(before, host, targets, alone=bool(request.targets))
+    ]
     name = host.host
     steps = [
         Step(f'activate:{name}', 'groups.activate', name, {'targets': targets})
@@ -194,6 +201,14 @@ def _notes(seen: SessionsSeen, before: Snapshot | None) -> Sequence[str]:
                 _UNSTABLE.format(host=host.host, points=', '.join(points))
             )
     return found
+
+
+def _of_nobody(
+    seen: SessionsSeen, before: Snapshot | None, request: SessionOpen
+) -> Iterator[str]:
+    for host in seen.hosts if request.targets else ():
+        if points := checks.of_nobody(before, host):
+            yield _OF_NOBODY.format(host=host.host, points=', '.join(points))
 
 
 def _stale(

@@ -118,9 +118,12 @@ def test_a_plan_has_all_edits_of_a_machine_in_one_step():
     assert step.args['edits'] == [
         {
             'spec': 'UUID=2', 'point': '/data',
-            'add': ['errors=remount-ro'], 'comment': False,
+            'add': ['errors=remount-ro'], 'comment': False, 'target': '',
         },
-        {'spec': SRV.spec, 'point': '/srv', 'add': [], 'comment': True},
+        {
+            'spec': SRV.spec, 'point': '/srv', 'add': [], 'comment': True,
+            'target': SRV.target,
+        },
     ]  # fmt: skip
     assert 'session open san' in plan.notes[0]
 

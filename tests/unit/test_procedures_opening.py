@@ -265,6 +265,36 @@ def test_what_fstab_keeps_is_mounted():
     assert mount.args['source'] == 'UUID=1-2'
 
 
+OTHER = 'iqn.2010-10.san:other'
+
+
+def of_fstab(*recorded, over=()):
+    """The points that are mounted for one of two targets, and the notes."""
+    both = session(1, SAN, over=over), session(2, OTHER)
+    facts = with_state(store(*both), recorded=recorded)
+    asked = SessionOpen(('san',), 'kept', (SAN,))
+    plan = open_sessions(facts, kept(*both, host='san'), asked)
+    mounts = [s for s in plan.steps() if s.verb == 'mounts.mount']
+    notes = [note for note in plan.notes if 'fstab' in note]
+    return [step.args['point'] for step in mounts], notes
+
+
+def test_what_fstab_keeps_for_another_target_than_the_named_waits():
+    ours, others = (
+        KeptMount(point, 'xfs', f'UUID={point}', target=target)
+        for point, target in (('/ours', SAN), ('/others', OTHER))
+    )
+    assert of_fstab(ours, others) == (['/ours'], [])
+
+
+def test_what_fstab_keeps_for_nobody_knows_what_is_told_and_waits():
+    mount = KeptMount('/srv', 'xfs', 'UUID=1-2')
+    points, [note] = of_fstab(mount)
+    assert (points, 'fstab keeps /srv for' in note) == ([], True)
+    known = dataclasses.replace(mount, source=f'/dev/mapper/{LVM.name}')
+    assert of_fstab(known, over=(LVM,)) == (['/srv'], [])
+
+
 def test_a_subvolume_and_quotas_are_mounted_as_they_were():
     options = ('rw', 'prjquota', 'space_cache=v2', 'subvolid=5', 'subvol=/@b')
     was = dataclasses.replace(MOUNTED, kind='btrfs', options=options)
