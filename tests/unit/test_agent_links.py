@@ -345,6 +345,7 @@ def test_what_is_on_no_disk_of_the_targets_is_not_mounted(iscsi, tmp_path):
     [
         ('UUID=ab-cd', '/dev/disk/by-uuid/ab-cd'),
         ('LABEL="my disk"', '/dev/disk/by-label/my\\x20disk'),
+        ('LABEL=M\xfcll\u2192\udcff', '/dev/disk/by-label/M\xfcll\u2192\\xff'),
         ('/dev/mapper/a=b', '/dev/mapper/a=b'),
         ('host:/path', 'host:/path'),
     ],

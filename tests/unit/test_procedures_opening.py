@@ -14,7 +14,9 @@ from osc_recover.facts.snapshot import (
     KeptVolume,
     Snapshot,
 )
+from osc_recover.journal import Journal
 from osc_recover.procedures.opening import open_sessions
+from osc_recover.runs import State
 from tests.unit.session_facts import (
     LVM,
     P2,
@@ -293,6 +295,18 @@ def test_what_fstab_keeps_for_nobody_knows_what_is_told_and_waits():
     assert (points, 'fstab keeps /srv for' in note) == ([], True)
     known = dataclasses.replace(mount, source=f'/dev/mapper/{LVM.name}')
     assert of_fstab(known, over=(LVM,)) == (['/srv'], [])
+
+
+def test_a_point_that_is_no_text_survives_the_journal(tmp_path):
+    recorded = KeptMount('/srv/\udcff', 'xfs', 'UUID=1-2')
+    facts = with_state(store(session(1, SAN)), recorded=(recorded,))
+    plan = open_sessions(facts, None, SessionOpen(('san',)))
+    with Journal(tmp_path / 'journal.sqlite') as journal:
+        run = journal.store(plan, 'key', 'practice').id
+        assert journal.run(run).plan == plan
+        for step in plan.steps():
+            journal.record(run, step.name, State.BEGUN)
+            assert journal.last(run, step.name).step == step.name
 
 
 def test_a_subvolume_and_quotas_are_mounted_as_they_were():
