@@ -13,6 +13,7 @@ from osc_recover.facts.snapshot import (
     KeptMount,
     KeptVolume,
     Snapshot,
+    Target,
 )
 from osc_recover.journal import Journal
 from osc_recover.procedures.opening import open_sessions
@@ -71,6 +72,18 @@ def test_what_cinder_has_attached_is_opened_without_a_snapshot():
     plan = open_sessions(seen(), None, SessionOpen(('cmp1',)))
     assert steps(plan) == [('session.open', A)]
     assert 'without --snapshot' in plan.notes[0]
+
+
+def test_what_is_reached_by_rdma_is_opened_on_its_interface():
+    led = Target('iser', A, ('10.77.0.11:3260',), (1,))
+    given = dataclasses.replace(attachment('vol-a', WEB, A), target=led)
+    plan = open_sessions(
+        seen(attachments=(given,)), None, SessionOpen(('cmp1',))
+    )
+    [step] = plan.steps()
+    assert (step.args['target'], step.args['iface']) == (A, 'iser')
+    there = seen(session(3), attachments=(given,))
+    assert steps(open_sessions(there, None, SessionOpen(('cmp1',)))) == []
 
 
 def test_what_both_tell_is_opened_once():
