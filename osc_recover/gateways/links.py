@@ -19,12 +19,14 @@ CHANGE_TIMEOUT = 200.0  # a login that fails takes minutes
 class Groups:
     """Volume groups by name; volumes that are not active, as group/volume.
 
-    ``absent`` are the targets without a session.
+    ``absent`` are the targets without a session, ``unlisted`` the groups
+    that LVM is not to see.
     """
 
     names: tuple[str, ...] = ()
     inactive: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
+    unlisted: tuple[str, ...] = ()
 
 
 class Links:
@@ -86,6 +88,7 @@ class Links:
                 for volume in group.texts('inactive')
             ),
             told.texts('absent'),
+            told.texts('unlisted'),
         )
 
     def is_mounted(self, host: str, mount: KeptMount) -> bool:

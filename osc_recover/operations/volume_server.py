@@ -47,7 +47,8 @@ class Activate:
         Groups that LVM has not seen yet are not told: no group is no yes.
         """
         found = self._groups(step)
-        return bool(found.names) and not (found.inactive or found.absent)
+        wrong = (*found.inactive, *found.absent, *found.unlisted)
+        return bool(found.names) and not wrong
 
     def apply(self, step: Step) -> Result:
         """Have LVM look, and activate."""
