@@ -238,6 +238,83 @@ def test_a_backend_that_was_up_before_is_awaited():
     assert awaited(before) == ([OLD, NEW], [])
 
 
+PAIR = (StorageService('san@lvm'), StorageService('san2@lvm'))
+
+
+def of_pair(now, then, *, asked=('san',)):
+    """Which of two volume servers activate; the reasons why others do not.
+
+    :param now: the layers that each of them has over the target
+    :param then: those of the snapshot; None: there is none
+    """
+
+    def states(layers):
+        return [
+            HostState(name, 'boot-1', (session(3, SAN, over=over),))
+            for name, over in zip(('san', 'san2'), layers, strict=True)
+        ]
+
+    here = states(now)
+    facts = store(
+        storage=PAIR,
+        hosts=tuple(h for h in here if h.host in asked),
+        others=tuple(h for h in here if h.host not in asked),
+    )
+    before = then and dataclasses.replace(kept(), hosts=(*states(then),))
+    plan = open_sessions(facts, before, SessionOpen(asked))
+    active = [s.target for s in plan.steps() if s.verb == 'groups.activate']
+    return active, [v.reason for v in plan.verdicts if v.code == 'elsewhere']
+
+
+def test_another_volume_server_that_does_not_tell_is_named():
+    mute = HostState('san2', problem='san2: no connection', way_out='mend')
+    facts = store(session(3, SAN), storage=PAIR, others=(mute,))
+    plan = open_sessions(facts, None, SessionOpen(('san',)))
+    assert [note for note in plan.notes if note.startswith('san2 ')]
+
+
+def test_what_fstab_keeps_for_what_is_in_use_elsewhere_waits():
+    there = HostState('san2', 'b', (session(3, SAN, over=(LVM,)),))
+    recorded = tuple(
+        KeptMount(f'/{n}', 'xfs', f'UUID={n}', target=target)
+        for n, target in enumerate((SAN, OTHER))
+    )
+    facts = with_state(
+        store(
+            session(3, SAN), session(4, OTHER), storage=PAIR, others=(there,)
+        ),
+        recorded=recorded,
+    )
+    plan = open_sessions(facts, None, SessionOpen(('san',)))
+    points = [s.args['point'] for s in plan.steps() if 'point' in s.args]
+    assert points == ['/1']
+
+
+BOTH = ('san', 'san2')
+
+
+@pytest.mark.parametrize(
+    'now, then, asked, active, why',
+    [
+        (((), ()), None, ('san',), ['san'], ''),
+        (((), (LVM,)), None, ('san',), [], 'san2 has it in use'),
+        # It has moved since.
+        (((), (LVM,)), ((LVM,), ()), ('san',), [], 'san2 has it in use'),
+        (((), ()), ((), (LVM,)), ('san',), [], 'san2 had it in use in'),
+        (((), ()), ((), (LVM,)), BOTH, ['san2'], 'san2 had it in use in'),
+        (((), ()), None, BOTH, [], 'nobody knows which'),
+        # A cluster's.
+        (((), (LVM,)), ((LVM,), (LVM,)), ('san',), ['san'], ''),
+        (((), ()), ((LVM,), (LVM,)), BOTH, ['san', 'san2'], ''),
+    ],
+)
+def test_what_two_hosts_reach_is_active_on_one(now, then, asked, active, why):
+    found, reasons = of_pair(now, then, asked=asked)
+    assert found == active
+    assert bool(reasons) == bool(why)
+    assert all(why in reason for reason in reasons)
+
+
 def test_groups_of_guests_are_left_alone():
     given = attachment('vol-b', WEB, B)
     facts = store(
