@@ -5,6 +5,8 @@ Of a pair of volume servers one has the volume group active.  A thin pool or
 a file system that two hosts write to is lost.
 """
 
+import dataclasses
+
 from osc_recover.checks import lost_sessions
 from osc_recover.facts.sessions import SessionsSeen
 from osc_recover.facts.snapshot import HostState, KeptSession, Snapshot
@@ -12,10 +14,22 @@ from osc_recover.facts.snapshot import HostState, KeptSession, Snapshot
 _HARMLESS = ('part', 'mpath')
 
 
-def elsewhere(
+@dataclasses.dataclass(frozen=True, slots=True)
+class Held:
+    """Why something is not to be activated on a host.
+
+    ``code`` is elsewhere where another host has it, which is in order, or
+    unknown.
+    """
+
+    code: str
+    why: str
+
+
+def held(
     seen: SessionsSeen, before: Snapshot | None, host: HostState, target: str
-) -> str:
-    """Why what is on a host's own target is not to be activated there, or ''.
+) -> Held | None:
+    """Why what is on a host's own target is not to be activated there.
 
     What two hosts had in use both, is a cluster's, whose locks see to it.
     """
@@ -25,15 +39,17 @@ def elsewhere(
         if other.host == host.host or (mine and theirs):
             continue
         if _has(other, target):
-            return f'{other.host} has it in use'
+            return Held('elsewhere', f'{other.host} has it in use')
         if theirs:
-            return f'{other.host} had it in use in the snapshot'
+            why = f'{other.host} had it in use in the snapshot'
+            return Held('elsewhere', why)
         if not mine and _is_to_have(seen, before, other, target):
-            return (
+            return Held(
+                'unknown',
                 f'{other.host} has it as well, and nobody knows which of the '
-                'two had it in use'
+                'two had it in use',
             )
-    return ''
+    return None
 
 
 def _had(before: Snapshot | None, host: str, target: str) -> bool:

@@ -142,7 +142,7 @@ def _stacked(
     targets = [
         target
         for target in own
-        if not shared_targets.elsewhere(seen, before, host, target)
+        if not shared_targets.held(seen, before, host, target)
     ]
     if not targets:
         return None
@@ -190,12 +190,12 @@ def _elsewhere(
 ) -> Iterator[Verdict]:
     for host in seen.hosts:
         for target in _own(seen, before, host, request):
-            why = shared_targets.elsewhere(seen, before, host, target)
-            if why:
+            held = shared_targets.held(seen, before, host, target)
+            if held:
                 yield Verdict(
                     f'{host.host} {target}', target, 'volume groups',
-                    'elsewhere', False, host.host,
-                    reason=f'{why}: two hosts that write to it destroy it',
+                    held.code, False, host.host,
+                    reason=f'{held.why}: two that write to it destroy it',
                     way_out='end that there (umount, vgchange -an), and then '
                     f'activate and mount it by hand on {host.host}',
                 )  # fmt: skip

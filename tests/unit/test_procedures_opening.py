@@ -263,7 +263,8 @@ def of_pair(now, then, *, asked=('san',)):
     before = then and dataclasses.replace(kept(), hosts=(*states(then),))
     plan = open_sessions(facts, before, SessionOpen(asked))
     active = [s.target for s in plan.steps() if s.verb == 'groups.activate']
-    return active, [v.reason for v in plan.verdicts if v.code == 'elsewhere']
+    left = [v for v in plan.verdicts if not v.act]
+    return active, [f'{v.code}: {v.reason}' for v in left]
 
 
 def test_another_volume_server_that_does_not_tell_is_named():
@@ -297,12 +298,12 @@ BOTH = ('san', 'san2')
     'now, then, asked, active, why',
     [
         (((), ()), None, ('san',), ['san'], ''),
-        (((), (LVM,)), None, ('san',), [], 'san2 has it in use'),
+        (((), (LVM,)), None, ('san',), [], 'elsewhere: san2 has it in use'),
         # It has moved since.
         (((), (LVM,)), ((LVM,), ()), ('san',), [], 'san2 has it in use'),
         (((), ()), ((), (LVM,)), ('san',), [], 'san2 had it in use in'),
         (((), ()), ((), (LVM,)), BOTH, ['san2'], 'san2 had it in use in'),
-        (((), ()), None, BOTH, [], 'nobody knows which'),
+        (((), ()), None, BOTH, [], 'unknown: san'),
         # A cluster's.
         (((), (LVM,)), ((LVM,), (LVM,)), ('san',), ['san'], ''),
         (((), ()), ((LVM,), (LVM,)), BOTH, ['san', 'san2'], ''),
