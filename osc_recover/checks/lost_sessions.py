@@ -39,6 +39,8 @@ def lost(
 ) -> list[Lost]:
     """Each way that is missing, once: as it was kept, and as cinder has it.
 
+    What fstab keeps for a target is missed, too, as open-iscsi's records have
+    the way to it.
     cinder knows no interfaces; a host may have kept several to one portal.
     """
     found: dict[Way, Lost] = {}
@@ -51,6 +53,8 @@ def lost(
         if (way.target, way.portal) not in kept:
             what = f'volume {use.volume} of {checks.named(seen, use.server)}'
             found.setdefault(way, Lost(way, what))
+    for way, point in _of_fstab(seen, before, host):
+        found.setdefault(way, Lost(way, f"the host's own: {point} of fstab"))
     return list(found.values())
 
 
@@ -68,6 +72,7 @@ def own_targets(
     if 'attachments' not in seen.unseen:
         judged += host.sessions
     every = dict.fromkeys(session.target for session in judged)
+    every |= dict.fromkeys(m.target for m in host.recorded if m.target)
     both = (*seen.volumes, *(before.volumes if before else ()))
     volumes = {volume.id for volume in both}
     return [
@@ -91,6 +96,7 @@ def strangers(
         return []
     both = (seen, before) if before else (seen,)
     known = {s.target for one in both for h in one.hosts for s in h.sessions}
+    known |= {m.target for host in seen.hosts for m in host.recorded}
     return [
         target
         for target in targets
@@ -202,6 +208,21 @@ def _recorded(
         )  # fmt: skip
     names = [checks.named(seen, use.server) for use in uses]
     return Lost(way, f'volume {uses[0].volume} of {", ".join(names)}')
+
+
+def _of_fstab(
+    seen: SessionsSeen, before: Snapshot | None, host: HostState
+) -> Iterator[tuple[Way, str]]:
+    """Ways to targets of fstab that are not open, and not of the snapshot."""
+    known = {s.target for s in (*_kept(before, host.host), *host.sessions)}
+    if not seen.serves_volumes(host.host):
+        return
+    own = set(own_targets(seen, before, host)) - known
+    for mount in host.recorded:
+        for node in host.nodes if mount.target in own else ():
+            if node.target == mount.target:
+                iface = '' if node.iface == 'default' else node.iface
+                yield Way(node.target, node.portal, iface), mount.point
 
 
 def _kept(before: Snapshot | None, host: str) -> tuple[KeptSession, ...]:

@@ -36,7 +36,7 @@ _STALE = (
 _NO_SNAPSHOT = (
     'without --snapshot only volumes of servers that run are known to be '
     "missing: what a host had of its own, such as cinder's volume group, is "
-    'not'
+    'only where fstab keeps it'
 )
 
 

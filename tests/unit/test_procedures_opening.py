@@ -12,6 +12,7 @@ from osc_recover.facts.snapshot import (
     HostState,
     KeptMount,
     KeptVolume,
+    NodeRecord,
     Snapshot,
     Target,
 )
@@ -20,6 +21,7 @@ from osc_recover.procedures.opening import open_sessions
 from osc_recover.runs import State
 from tests.unit.session_facts import (
     LVM,
+    P1,
     P2,
     SAN,
     WEB,
@@ -386,6 +388,38 @@ def test_what_fstab_keeps_for_nobody_knows_what_is_told_and_waits():
     assert (points, 'fstab keeps /srv for' in note) == ([], True)
     known = dataclasses.replace(mount, source=f'/dev/mapper/{LVM.name}')
     assert of_fstab(known, over=(LVM,)) == (['/srv'], [])
+
+
+def test_what_fstab_keeps_is_opened_without_a_snapshot():
+    recorded = KeptMount('/srv', 'xfs', 'UUID=1-2', target=SAN)
+    nodes = tuple(
+        NodeRecord(target, portal, 'default')
+        for target in (SAN, OTHER)
+        for portal in (P1, P2)
+    )
+    lost = with_state(store(), recorded=(recorded,), nodes=nodes)
+    plan = open_sessions(lost, None, SessionOpen(('san',)))
+    found = [s.args for s in plan.steps() if s.verb == 'session.open']
+    assert [(a['target'], a['portal']) for a in found] == [
+        (SAN, P1), (SAN, P2),
+    ]  # fmt: skip
+    assert all(args['iface'] == '' for args in found)
+    [mount] = [s for s in plan.steps() if s.verb == 'mounts.mount']
+    assert mount.args['targets'] == [SAN]
+    alone = open_sessions(lost, None, SessionOpen(('san',), '', (SAN,)))
+    assert alone.phases == plan.phases
+    there = with_state(store(session(1, SAN)), recorded=(recorded,),
+                       nodes=nodes)  # fmt: skip
+    plan = open_sessions(there, None, SessionOpen(('san',)))
+    assert 'session.open' not in {s.verb for s in plan.steps()}
+
+
+def test_what_fstab_keeps_of_a_guest_s_target_is_not_opened():
+    recorded = KeptMount('/srv', 'xfs', 'UUID=1-2', target=A)
+    facts = with_state(
+        store(), recorded=(recorded,), nodes=(NodeRecord(A, P1),)
+    )
+    assert steps(open_sessions(facts, None, SessionOpen(('san',)))) == []
 
 
 def test_a_point_that_is_no_text_survives_the_journal(tmp_path):
