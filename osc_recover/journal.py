@@ -71,6 +71,7 @@ class Journal:
             self._db = sqlite3.connect(
                 path, check_same_thread=False, isolation_level=None, timeout=30
             )
+            self._db.text_factory = _text
             self._settle_file()
 
     def _settle_file(self) -> None:
@@ -126,7 +127,7 @@ class Journal:
         event = Event(step, state, self._clock(), note, request_id, data or {})
         self._write(
             'INSERT INTO events (run, step, state, at, note, request_id, data)'
-            ' VALUES (?, ?, ?, ?, ?, ?, ?)',
+            ' VALUES (?, CAST(? AS TEXT), ?, ?, CAST(? AS TEXT), ?, ?)',
             (*_columns(run, event), json.dumps(records.to_data(event.data))),
         )
         return event
@@ -144,9 +145,10 @@ class Journal:
         """
         rows = self._read(
             'SELECT id, made, cloud, cloud_name, plan FROM runs'
-            ' WHERE id = ? OR substr(id, 1, ?) = ?'
-            ' ORDER BY id = ? DESC LIMIT 2',
-            (name, len(name), name, name),
+            ' WHERE id = CAST(? AS TEXT)'
+            ' OR substr(id, 1, ?) = CAST(? AS TEXT)'
+            ' ORDER BY id = CAST(? AS TEXT) DESC LIMIT 2',
+            (_bytes(name), len(name), _bytes(name), _bytes(name)),
         )
         exact = [row for row in rows if row[0] == name]
         if not name or (len(rows) != 1 and not exact):
@@ -167,8 +169,9 @@ class Journal:
         """What became of a run, or of one of its steps, oldest first."""
         rows = self._read(
             'SELECT step, state, at, note, request_id, data FROM events'
-            ' WHERE run = ? AND (? IS NULL OR step = ?) ORDER BY seq',
-            (run, step, step),
+            ' WHERE run = ?1 AND (?2 IS NULL OR step = CAST(?2 AS TEXT))'
+            ' ORDER BY seq',
+            (run, None if step is None else _bytes(step)),
         )
         return [_event_of(row) for row in rows]
 
@@ -231,8 +234,17 @@ def _grab(descriptor: int) -> bool:
 
 
 def _columns(run: str, event: Event) -> tuple[Any, ...]:
-    state = str(event.state)
-    return run, event.step, state, event.at, event.note, event.request_id
+    step, note = _bytes(event.step), _bytes(event.note)
+    return run, step, str(event.state), event.at, note, event.request_id
+
+
+def _bytes(text: str) -> bytes:
+    """Text as SQLite has it, with surrogates as paths of hosts have them."""
+    return text.encode('utf-8', 'surrogatepass')
+
+
+def _text(data: bytes) -> str:
+    return data.decode('utf-8', 'surrogatepass')
 
 
 def _event_of(row: tuple[Any, ...]) -> Event:
@@ -261,7 +273,9 @@ def remote_kind(
     """The file system type under a path if it is a network one, else ''."""
     best, kind = -1, ''
     real = path.parent.resolve()
-    for line in mounts.read_text().splitlines():
+    for line in mounts.read_text(errors='surrogateescape').split('\n'):
+        if not line:
+            continue
         fields, _, after = line.partition(' - ')
         point = _unescape(fields.split()[4])
         if real.is_relative_to(point) and len(point) >= best:

@@ -35,7 +35,7 @@ _WORDS = {
 }
 
 # Verdicts on what is as it was asked for without being acted on.
-_FINE = ('excluded', 'moved', 'ok')
+_FINE = ('excluded', 'moved', 'elsewhere', 'ok')
 
 # State of a lane's newest step -> how the lane is called.
 _STATES = {'failed': FAILED, 'in-doubt': IN_DOUBT, 'not-done': NOT_BEGUN}

@@ -48,7 +48,7 @@ CONTAINERS = (
     '/run/docker', '/var/snap/lxd',
 )  # fmt: skip
 LOGINS = '/run/user/'  # gone when nobody is logged in
-_ESCAPE = re.compile(r'\\([0-7]{3})')
+_ESCAPE = re.compile(rb'\\([0-3][0-7]{2})')
 _LINE = re.compile(
     r'([0-9]+) ([0-9]+) ([0-9]+):([0-9]+) ([^ ]+) ([^ ]+) ([^ ]+)'
     r'((?: [^ ]+)*?) - ([^ ]+) ([^ ]*) ([^ ]+)',
@@ -236,5 +236,12 @@ def _mount(line: str) -> Mount:
 
 
 def unescaped(word: str) -> str:
-    """A word of a kernel table with its octal escapes undone."""
-    return _ESCAPE.sub(lambda match: chr(int(match.group(1), 8)), word)
+    """A word of a kernel table, or fstab, with its octal escapes undone.
+
+    They are of bytes, of which a letter may have several.
+    """
+    return os.fsdecode(
+        _ESCAPE.sub(
+            lambda match: bytes([int(match.group(1), 8)]), os.fsencode(word)
+        )
+    )

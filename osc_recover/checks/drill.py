@@ -104,7 +104,7 @@ def _iscsi(seen: DrillSeen, _request: PowerLoss) -> errors.Refused | None:
     others = [
         f'volume {one.volume} is reached by {one.target.driver or "?"}'
         for one in seen.mapped.attachments
-        if not one.target.driver.startswith('iscsi')
+        if not checks.is_iscsi(one)
     ]
     if seen.mapped.attachments and not others:
         return None

@@ -39,6 +39,8 @@ def lost(
 ) -> list[Lost]:
     """Each way that is missing, once: as it was kept, and as cinder has it.
 
+    What fstab keeps for a target is missed, too, as open-iscsi's records have
+    the way to it.
     cinder knows no interfaces; a host may have kept several to one portal.
     """
     found: dict[Way, Lost] = {}
@@ -51,6 +53,8 @@ def lost(
         if (way.target, way.portal) not in kept:
             what = f'volume {use.volume} of {checks.named(seen, use.server)}'
             found.setdefault(way, Lost(way, what))
+    for way, point in _of_fstab(seen, before, host):
+        found.setdefault(way, Lost(way, f"the host's own: {point} of fstab"))
     return list(found.values())
 
 
@@ -68,6 +72,7 @@ def own_targets(
     if 'attachments' not in seen.unseen:
         judged += host.sessions
     every = dict.fromkeys(session.target for session in judged)
+    every |= dict.fromkeys(m.target for m in host.recorded if m.target)
     both = (*seen.volumes, *(before.volumes if before else ()))
     volumes = {volume.id for volume in both}
     return [
@@ -91,6 +96,7 @@ def strangers(
         return []
     both = (seen, before) if before else (seen,)
     known = {s.target for one in both for h in one.hosts for s in h.sessions}
+    known |= {m.target for host in seen.hosts for m in host.recorded}
     return [
         target
         for target in targets
@@ -113,22 +119,42 @@ def is_untold(
 
 
 def mounts(
-    before: Snapshot | None, host: HostState, targets: list[str]
+    before: Snapshot | None,
+    host: HostState,
+    targets: list[str],
+    *,
+    alone: bool = False,
 ) -> Iterator[KeptMount]:
     """What was mounted from disks of targets, and what fstab keeps of it.
 
     Each point once; what something is mounted at already is left out.
+
+    :param alone: of what fstab keeps, only what is known to be of them
     """
     points = {mount.point for mount in host.mounts}
     was = _state(before, host.host)
     sources = set(_sources(was, targets))
     kept = [m for m in was.mounts if m.source in sources] if was else []
-    for mount in (*host.recorded, *kept):
+    recorded = [
+        m for m in host.recorded if not alone or _target_of(was, m) in targets
+    ]
+    for mount in (*recorded, *kept):
         if mount.point not in points:
             points.add(mount.point)
             yield dataclasses.replace(
                 mount, options=tuple(filter(_may_be_given, mount.options))
             )
+
+
+def of_nobody(before: Snapshot | None, host: HostState) -> list[str]:
+    """Points that fstab keeps, and nobody knows for which target."""
+    points = {mount.point for mount in host.mounts}
+    was = _state(before, host.host)
+    return [
+        mount.point
+        for mount in host.recorded
+        if not _target_of(was, mount) and mount.point not in points
+    ]
 
 
 def unstable(
@@ -184,6 +210,21 @@ def _recorded(
     return Lost(way, f'volume {uses[0].volume} of {", ".join(names)}')
 
 
+def _of_fstab(
+    seen: SessionsSeen, before: Snapshot | None, host: HostState
+) -> Iterator[tuple[Way, str]]:
+    """Ways to targets of fstab that are not open, and not of the snapshot."""
+    known = {s.target for s in (*_kept(before, host.host), *host.sessions)}
+    if not seen.serves_volumes(host.host):
+        return
+    own = set(own_targets(seen, before, host)) - known
+    for mount in host.recorded:
+        for node in host.nodes if mount.target in own else ():
+            if node.target == mount.target:
+                iface = '' if node.iface == 'default' else node.iface
+                yield Way(node.target, node.portal, iface), mount.point
+
+
 def _kept(before: Snapshot | None, host: str) -> tuple[KeptSession, ...]:
     was = _state(before, host)
     return was.sessions if was else ()
@@ -207,6 +248,16 @@ def _sources(was: HostState | None, targets: list[str]) -> Iterator[str]:
         if session.target in targets:
             for device in session.devices:
                 yield from (f'/dev/mapper/{lay.name}' for lay in device.over)
+
+
+def _target_of(was: HostState | None, mount: KeptMount) -> str:
+    known = was.sessions if was else ()
+    found = (
+        session.target
+        for session in known
+        if mount.source in _sources(was, [session.target])
+    )
+    return mount.target or next(found, '')
 
 
 def _may_be_given(option: str) -> bool:

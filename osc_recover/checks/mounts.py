@@ -16,8 +16,8 @@ _READ_ONLY = 'errors=remount-ro'
 _STOPS = {_READ_ONLY, 'errors=panic'}
 # As fstab(5) names devices; all else is of the network or of the kernel.
 _DEVICE = ('/dev/', 'UUID=', 'LABEL=', 'PARTUUID=', 'PARTLABEL=')
-# What does not hold up a boot.
-_WAITS_NOT = ('nofail', 'noauto')
+# What no boot mounts; the second waits until somebody goes there.
+_LATER = {'noauto', 'x-systemd.automount'}
 _SYSTEM = ('/', '/boot', '/boot/efi', '/usr', '/var', '/etc')
 
 
@@ -92,7 +92,8 @@ def advice(fstab: Fstab, entry: FstabEntry) -> Iterator[Advice]:
     if not _has_device(entry):
         return
     if entry.target and fstab.role == 'volume server':
-        yield _from_san(fstab, entry)
+        if not _LATER & set(entry.options):
+            yield _from_san(fstab, entry)
     elif entry.target:
         yield from _not_waited_for(fstab, entry, ('nofail', '_netdev'))
     elif fstab.role == 'guest' and _is_volume(fstab, entry):
@@ -149,7 +150,7 @@ def _not_waited_for(
     fstab: Fstab, entry: FstabEntry, wanted: tuple[str, ...]
 ) -> Iterator[Advice]:
     lacking = tuple(o for o in wanted if o not in entry.options)
-    if entry.point in _SYSTEM or 'noauto' in entry.options:
+    if entry.point in _SYSTEM or _LATER & set(entry.options):
         return
     if lacking:
         yield Advice(
@@ -185,7 +186,7 @@ def _has_device(entry: FstabEntry) -> bool:
 
 
 def _waits(entry: FstabEntry) -> bool:
-    return not set(_WAITS_NOT) & set(entry.options)
+    return not {'nofail', *_LATER} & set(entry.options)
 
 
 def _fix(fstab: Fstab) -> str:

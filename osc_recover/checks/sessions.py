@@ -15,6 +15,8 @@ from osc_recover.facts.snapshot import (
 
 # nova leaves them on their host, and logs in when it starts them.
 _AT_REST = ('stopped', 'shelved', 'shelved_offloaded', 'soft-delete')
+# Of cinder, and of the interface that os-brick and open-iscsi have for it.
+_ISER = 'iser'
 _IN_ORDER = ('LOGGED_IN', '')
 
 
@@ -144,7 +146,7 @@ def missing(seen: SessionsSeen, host: HostState) -> Iterator[tuple[Way, Use]]:
             server is None
             or server.host != host.host
             or server.vm_state in _AT_REST
-            or not one.target.driver.startswith('iscsi')
+            or not is_iscsi(one)
         ):
             continue
         ways = ways_to(one)
@@ -153,12 +155,18 @@ def missing(seen: SessionsSeen, host: HostState) -> Iterator[tuple[Way, Use]]:
                 yield way, Use(one.volume, one.server)
 
 
+def is_iscsi(attachment: KeptAttachment) -> bool:
+    """Whether a volume is reached by iSCSI, be it over TCP or RDMA."""
+    return attachment.target.driver.startswith(('iscsi', _ISER))
+
+
 def ways_to(attachment: KeptAttachment) -> list[Way]:
     """Every target and portal of an attachment, the first one first."""
     target = attachment.target
     names = target.names or (target.name,) * len(target.portals)
+    iface = _ISER if target.driver == _ISER else ''
     return [
-        Way(name, portal)
+        Way(name, portal, iface)
         for name, portal in zip(names, target.portals, strict=False)
         if name and portal
     ]

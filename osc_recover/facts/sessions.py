@@ -31,7 +31,8 @@ class SessionsSeen:
     """Sessions of hosts, and the volumes and servers that they may serve.
 
     ``unseen`` names the parts that could not be asked (attachments, volumes,
-    cinder services), ``gaps`` say why.  ``computes`` are all compute hosts.
+    cinder services), ``gaps`` say why.  ``computes`` are all compute hosts,
+    ``others`` further hosts that may have the same targets.
     """
 
     hosts: tuple[HostState, ...] = ()
@@ -42,6 +43,7 @@ class SessionsSeen:
     storage: tuple[StorageService, ...] = ()
     gaps: tuple[Gap, ...] = ()
     unseen: tuple[str, ...] = ()
+    others: tuple[HostState, ...] = ()
 
     def host(self, name: str) -> HostState | None:
         """What a host told, or None for one that was not asked."""

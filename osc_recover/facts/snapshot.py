@@ -179,12 +179,17 @@ class NodeRecord:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class KeptMount:
-    """A file system that is mounted, those of the kernel left out."""
+    """A file system that is mounted, those of the kernel left out.
+
+    ``target`` is that of the session which brings the disk of one that fstab
+    keeps for later, '' where nobody knows.
+    """
 
     point: str
     kind: str
     source: str
     options: tuple[str, ...] = ()
+    target: str = ''
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -112,4 +112,5 @@ def _mount(told: Foreign) -> KeptMount:
         told.text('type'),
         told.text('source'),
         told.texts('options'),
+        told.text('target', ''),
     )

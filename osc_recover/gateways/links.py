@@ -19,12 +19,14 @@ CHANGE_TIMEOUT = 200.0  # a login that fails takes minutes
 class Groups:
     """Volume groups by name; volumes that are not active, as group/volume.
 
-    ``absent`` are the targets without a session.
+    ``absent`` are the targets without a session, ``unlisted`` the groups
+    that LVM is not to see.
     """
 
     names: tuple[str, ...] = ()
     inactive: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
+    unlisted: tuple[str, ...] = ()
 
 
 class Links:
@@ -38,13 +40,24 @@ class Links:
         [state] = host_states.links(self._hosts, [host], TIMEOUT)
         return state
 
-    def close(self, host: str, number: int, target: str, boot: str) -> None:
+    def close(
+        self,
+        host: str,
+        number: int,
+        target: str,
+        boot: str,
+        servers: Sequence[str],
+    ) -> None:
         """Close a session, if in this boot it is the one to the target.
 
+        :param servers: IDs of those whose guests may have its disks
         :raises errors.OperationRefused: when it is not, or is used there
         :raises errors.HostError: when the host cannot be asked
         """
-        args = {'number': number, 'target': target, 'boot_id': boot}
+        args = {
+            'number': number, 'target': target, 'boot_id': boot,
+            'servers': [*servers],
+        }  # fmt: skip
         self._hosts.ask(host, 'sessions.close', args, timeout=CHANGE_TIMEOUT)
 
     def open(self, host: str, way: Way) -> tuple[int, tuple[str, ...]]:
@@ -75,6 +88,7 @@ class Links:
                 for volume in group.texts('inactive')
             ),
             told.texts('absent'),
+            told.texts('unlisted'),
         )
 
     def is_mounted(self, host: str, mount: KeptMount) -> bool:

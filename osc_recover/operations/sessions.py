@@ -64,7 +64,7 @@ class Close:
         with told(step.target, 'iscsiadm -m session -u'):
             self._links.close(
                 step.target, step.args['session'], step.args['target'],
-                step.args['boot_id'],
+                step.args['boot_id'], step.args['servers'],
             )  # fmt: skip
         return Result(f'session {step.args["session"]} closed')
 

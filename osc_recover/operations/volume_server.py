@@ -47,7 +47,8 @@ class Activate:
         Groups that LVM has not seen yet are not told: no group is no yes.
         """
         found = self._groups(step)
-        return bool(found.names) and not (found.inactive or found.absent)
+        wrong = (*found.inactive, *found.absent, *found.unlisted)
+        return bool(found.names) and not wrong
 
     def apply(self, step: Step) -> Result:
         """Have LVM look, and activate."""
@@ -128,7 +129,7 @@ class Seen(Looking):
         self._clock = clock
 
     def follow(self, step: Step, control: Control) -> Result:
-        """Wait until every backend there is up, by a new heartbeat.
+        """Wait until every backend that is awaited is up, by a new heartbeat.
 
         :raises errors.StepFailed: when one is not in time
         """
@@ -162,4 +163,5 @@ class Seen(Looking):
             for one in services
             if one.binary == 'cinder-volume'
             and one.host.partition('@')[0] == step.target
+            and one.host in step.args.get('backends', (one.host,))
         }

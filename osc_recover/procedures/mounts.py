@@ -51,6 +51,7 @@ def _edits(fstab: Fstab, request: MountFix) -> Iterator[dict[str, Any]]:
                 'point': entry.point,
                 'add': [option for one in found for option in one.add],
                 'comment': any(one.comment for one in found),
+                'target': entry.target,
             }
 
 

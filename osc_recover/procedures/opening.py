@@ -8,6 +8,7 @@ the mounts after them.
 from collections.abc import Iterator, Sequence
 
 from osc_recover import errors, records
+from osc_recover.checks import backends, shared_targets
 from osc_recover.checks import lost_sessions as checks
 from osc_recover.checks.lost_sessions import Lost
 from osc_recover.checks.request import SessionOpen
@@ -19,10 +20,23 @@ _UNSTABLE = (
     '{host}: {points} was mounted by a name that a disk may not have again; '
     'mount it by hand, and name it by UUID in future'
 )
+_OF_NOBODY = (
+    '{host}: fstab keeps {points} for a target that it does not name: without '
+    '--target it is mounted as well'
+)
+_MUTE = (
+    '{hosts} does not tell what it has in use: if it may have the same '
+    'targets, see that nothing of them is active there before you go on'
+)
+_STALE = (
+    '{host}: {names} is down, as before, and has no volume: it is not awaited;'
+    ' if it has gone for good: cinder-manage service remove cinder-volume '
+    '<host@backend>'
+)
 _NO_SNAPSHOT = (
     'without --snapshot only volumes of servers that run are known to be '
     "missing: what a host had of its own, such as cinder's volume group, is "
-    'not'
+    'only where fstab keeps it'
 )
 
 
@@ -61,9 +75,15 @@ def open_sessions(
             *(_mute(host) for host in seen.hosts if _problem(host)),
             *(_verdict(host, one) for host, one in opened),
             *_untold(seen, before),
+            *_elsewhere(seen, before, request),
             *(verdict for _, verdict in stacked),
         ),
-        notes=tuple(_notes(seen, before)),
+        notes=(
+            *_notes(seen, before),
+            *_of_nobody(seen, before, request),
+            *_stale(seen, before, [lane.name for lane in further]),
+            *(_mute_others(seen) if further else ()),
+        ),
         request=records.to_data(request),
     )
 
@@ -118,16 +138,16 @@ def _stacked(
     Never on a compute host: guests have volume groups of their own on the
     disks there.
     """
-    if _problem(host) or not seen.serves_volumes(host.host):
-        return None
+    own = _own(seen, before, host, request)
     targets = [
         target
-        for target in checks.own_targets(seen, before, host)
-        if not request.targets or target in request.targets
+        for target in own
+        if not shared_targets.held(seen, before, host, target)
     ]
     if not targets:
         return None
-    mounts = [*checks.mounts(before, host, targets)]
+    alone = bool(request.targets) or targets != own
+    mounts = [*checks.mounts(before, host, targets, alone=alone)]
     name = host.host
     steps = [
         Step(f'activate:{name}', 'groups.activate', name, {'targets': targets})
@@ -139,11 +159,46 @@ def _stacked(
         )
         for mount in mounts
     ]  # fmt: skip
-    steps.append(Step(f'seen:{name}', 'storage.seen', name))
+    expected, _ = backends.awaited(seen, before, name)
+    steps.append(
+        Step(f'seen:{name}', 'storage.seen', name, {'backends': expected})
+    )
     what = ['volume groups', *(f'mount {mount.point}' for mount in mounts)]
     return Lane(name, tuple(steps)), Verdict(
         name, name, '; '.join(what), 'activate', True, name
     )
+
+
+def _own(
+    seen: SessionsSeen,
+    before: Snapshot | None,
+    host: HostState,
+    request: SessionOpen,
+) -> list[str]:
+    """The targets of which a volume server has what stands on them."""
+    if _problem(host) or not seen.serves_volumes(host.host):
+        return []
+    return [
+        target
+        for target in checks.own_targets(seen, before, host)
+        if not request.targets or target in request.targets
+    ]
+
+
+def _elsewhere(
+    seen: SessionsSeen, before: Snapshot | None, request: SessionOpen
+) -> Iterator[Verdict]:
+    for host in seen.hosts:
+        for target in _own(seen, before, host, request):
+            held = shared_targets.held(seen, before, host, target)
+            if held:
+                yield Verdict(
+                    f'{host.host} {target}', target, 'volume groups',
+                    held.code, False, host.host,
+                    reason=f'{held.why}: two that write to it destroy it',
+                    way_out='end that there (umount, vgchange -an), and then '
+                    f'activate and mount it by hand on {host.host}',
+                )  # fmt: skip
 
 
 def _problem(host: HostState) -> str:
@@ -182,3 +237,26 @@ def _notes(seen: SessionsSeen, before: Snapshot | None) -> Sequence[str]:
                 _UNSTABLE.format(host=host.host, points=', '.join(points))
             )
     return found
+
+
+def _mute_others(seen: SessionsSeen) -> Iterator[str]:
+    mute = [host.host for host in seen.others if _problem(host)]
+    if mute:
+        yield _MUTE.format(hosts=', '.join(mute))
+
+
+def _of_nobody(
+    seen: SessionsSeen, before: Snapshot | None, request: SessionOpen
+) -> Iterator[str]:
+    for host in seen.hosts if request.targets else ():
+        if points := checks.of_nobody(before, host):
+            yield _OF_NOBODY.format(host=host.host, points=', '.join(points))
+
+
+def _stale(
+    seen: SessionsSeen, before: Snapshot | None, hosts: Sequence[str]
+) -> Iterator[str]:
+    for host in hosts:
+        _, stale = backends.awaited(seen, before, host)
+        if stale:
+            yield _STALE.format(host=host, names=', '.join(stale))

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The iSCSI sessions of hosts: shown, closed, opened."""
 
+import dataclasses
 from collections.abc import Sequence
 
 from osc_recover.checks.request import SessionClose, SessionOpen
 from osc_recover.checks.sessions import Row, rows
 from osc_recover.facts.audit import Gap
-from osc_recover.facts.sessions import SessionsSeen
+from osc_recover.facts.sessions import SessionsSeen, volume_hosts
 from osc_recover.facts.snapshot import HostState
 from osc_recover.gateways.cloud import Cloud
 from osc_recover.gateways.host_states import links
@@ -56,7 +57,17 @@ class SessionsOfHosts:
         before = None
         if request.snapshot:
             before = self._snapshots.load(request.snapshot)[1]
-        return open_sessions(self._seen(request.hosts), before, request)
+        seen = self._seen(request.hosts)
+        return open_sessions(self._with_others(seen), before, request)
+
+    def _with_others(self, seen: SessionsSeen) -> SessionsSeen:
+        """The same with the other volume servers, where one is opened."""
+        asked = [host.host for host in seen.hosts]
+        stores = volume_hosts(seen.storage)
+        others = [name for name in stores if name not in asked]
+        if not others or not set(asked) & set(stores):
+            return seen
+        return dataclasses.replace(seen, others=self._links(others))
 
     def _seen(self, hosts: Sequence[str]) -> SessionsSeen:
         def chosen(every: Sequence[str]) -> Sequence[str]:

@@ -312,7 +312,7 @@ def test_what_is_mounted_from_the_san_waits_for_its_session(bed):
     assert (done.status, done.rows[0]['State']) == (0, 'done'), done
     now = line.replace('noatime', 'noatime,errors=remount-ro')
     assert bed.machine.run('cat /etc/fstab') == before.replace(
-        line, f'#osc-recover: {now}'
+        line, f'#osc-recover {SAN}: {now}'
     )
     bed.machine.run('findmnt --verify; umount /srv/data')
     done, found = mount('check', STORAGE)

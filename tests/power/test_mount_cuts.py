@@ -23,7 +23,7 @@ from tests.unit import local_agent
 OLD = '# kept\nUUID=1  /  ext4  defaults  0 1\n/dev/san /srv ext4 ro 0 0\n'
 NEW = (
     '# kept\nUUID=1  /  ext4  defaults,errors=remount-ro  0 1\n'
-    '#osc-recover: /dev/san /srv ext4 ro,errors=remount-ro 0 0\n'
+    '#osc-recover iqn.x:y: /dev/san /srv ext4 ro,errors=remount-ro 0 0\n'
 )
 SEEN = Fstab(
     'san', 'volume server',

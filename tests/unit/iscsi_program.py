@@ -152,6 +152,7 @@ def pvs(top, words):
         {'pv_name': f'/dev/{g["disk"]}', 'vg_name': name,
          'vg_missing_pv_count': g.get('missing', '0')}
         for name, g in groups(top).items()
+        if '--devicesfile' in words or not g.get('unlisted')
     ]  # fmt: skip
     print(json.dumps({'report': [{'pv': rows}]}))
     return 0

@@ -174,11 +174,21 @@ def test_only_the_options_of_the_entries_that_are_meant_change(given, data):
         assert [o for o in made.options if o in kept] == kept
         assert {'errors=remount-ro', 'nofail'} <= set(made.options)
         # Without the options, the line is what it was.
-        bare = new[number].removeprefix(text.MARK)
+        bare = text.MARK.sub('', new[number], count=1)
         assert bare.replace(',errors=remount-ro', '').replace(
             ',nofail', ''
         ) == line.replace(',nofail', '')
     assert text.edited(after, edits) == after
+
+
+def test_a_comment_names_the_target_and_old_ones_do_not():
+    commented = {**SRV, 'comment': True}
+    for target, known in (('iqn.x:y', 'iqn.x:y'), ('', ''), ('a b', '')):
+        after = text.edited(FSTAB, [{**commented, 'target': target}])
+        [found] = text.recorded(after)
+        assert (found.key, found.target) == (['/dev/mapper/vg-srv', '/srv'],
+                                             known)  # fmt: skip
+    assert text.edited(FSTAB, [commented]) == after
 
 
 @given(st.text())
@@ -245,6 +255,7 @@ def test_what_is_shown_has_no_secret_and_names_disks(fstab, monkeypatch):
     assert [entry['point'] for entry in told['recorded']] == ['/srv']
     [kept] = operations.recorded()
     assert (kept['point'], kept['type']) == ('/srv', 'ext4')
+    assert kept['target'] == ''
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,9 @@ def refused(call, *args):
 
 
 def asked(number, target, boot='boot-1'):
-    return {'number': number, 'target': target, 'boot_id': boot}
+    return {
+        'number': number, 'target': target, 'boot_id': boot, 'servers': [],
+    }  # fmt: skip
 
 
 # Closing
@@ -208,6 +210,7 @@ def test_a_volume_group_on_a_target_is_activated_and_no_other(iscsi):
     assert told == {
         'groups': {'ours': {'missing': 0, 'inactive': ['data']}},
         'absent': [],
+        'unlisted': [],
     }
     groups.activate({'targets': [A]}, lambda event: None)
     assert iscsi.is_active('ours')
@@ -260,6 +263,33 @@ def test_without_a_session_nothing_is_activated(iscsi):
     iscsi.group('ours', A)
     told = refused(groups.activate, {'targets': [A]})
     assert (told.code, iscsi.is_active('ours')) == ('no-session', False)
+
+
+def test_a_target_that_is_lost_for_good_keeps_no_other_group_back(iscsi):
+    iscsi.group('ours', A)
+    iscsi.open(A)
+    told = refused(groups.activate, {'targets': [A, B]})
+    assert (told.code, B in told.text) == ('no-session', True)
+    assert iscsi.is_active('ours')
+
+
+def test_a_volume_group_that_lvm_is_not_to_see_is_told(iscsi, monkeypatch):
+    iscsi.group('ours', A)
+    iscsi.group('new', B, unlisted=True)
+    iscsi.open(A)
+    iscsi.open(B)
+    both = {'targets': [A, B]}
+    assert groups.show(both, lambda event: None)['unlisted'] == []
+    listed = iscsi.folder / 'system.devices'
+    listed.touch()
+    monkeypatch.setattr(groups, '_DEVICES', str(listed))
+    assert groups.show(both, lambda event: None)['unlisted'] == ['new']
+    told = refused(groups.activate, both)
+    assert (told.code, 'group new:' in told.text) == ('unlisted', True)
+    assert 'vgimportdevices new' in told.fields['advice']
+    assert iscsi.is_active('ours')
+    assert not iscsi.is_active('new')
+    assert not iscsi.calls('vgimportdevices')
 
 
 @given(st.text())
@@ -343,6 +373,7 @@ def test_what_is_on_no_disk_of_the_targets_is_not_mounted(iscsi, tmp_path):
     [
         ('UUID=ab-cd', '/dev/disk/by-uuid/ab-cd'),
         ('LABEL="my disk"', '/dev/disk/by-label/my\\x20disk'),
+        ('LABEL=M\xfcll\u2192\udcff', '/dev/disk/by-label/M\xfcll\u2192\\xff'),
         ('/dev/mapper/a=b', '/dev/mapper/a=b'),
         ('host:/path', 'host:/path'),
     ],

@@ -155,6 +155,21 @@ def test_this_machines_table_is_read():
     assert here[0]['class'] == 'local'
 
 
+@pytest.mark.parametrize(
+    'word, name',
+    [
+        (r'/a\040\134040', r'/a \040'),
+        (r'/M\303\274ll', '/M\xfcll'),
+        ('/M\xfcll', '/M\xfcll'),
+        (r'/\377', '/\udcff'),
+        ('/\udcff', '/\udcff'),
+        (r'/\777', r'/\777'),
+    ],
+)
+def test_escapes_are_of_bytes(word, name):
+    assert mounts.unescaped(word) == name
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason=zoo.NEEDS_ROOT)
 def test_a_mount_with_a_strange_name_is_found_by_its_name(tmp_path):
     point = tmp_path / 'a b\n\\c#'

@@ -94,9 +94,18 @@ def test_a_device_that_is_not_there_is_said_and_left():
     lost = FstabEntry('UUID=9', '/lost', 'xfs', ('defaults',))
     found = advised(lost, 'volume server')
     assert not found['absent'].mends
-    for option in ('nofail', 'noauto', 'bind'):
+    for option in ('nofail', 'noauto', 'x-systemd.automount', 'bind'):
         calm = dataclasses.replace(lost, options=(option,))
         assert advised(calm, 'volume server') == {}
+
+
+@pytest.mark.parametrize('option', ['noauto', 'x-systemd.automount'])
+def test_what_no_boot_mounts_holds_up_none(option):
+    options = ('errors=remount-ro', option)
+    for role, entry in (('host', SRV), ('volume server', SRV),
+                        ('guest', DATA)):  # fmt: skip
+        later = dataclasses.replace(entry, options=options)
+        assert advised(later, role) == {}
 
 
 @pytest.mark.parametrize(
@@ -118,9 +127,12 @@ def test_a_plan_has_all_edits_of_a_machine_in_one_step():
     assert step.args['edits'] == [
         {
             'spec': 'UUID=2', 'point': '/data',
-            'add': ['errors=remount-ro'], 'comment': False,
+            'add': ['errors=remount-ro'], 'comment': False, 'target': '',
         },
-        {'spec': SRV.spec, 'point': '/srv', 'add': [], 'comment': True},
+        {
+            'spec': SRV.spec, 'point': '/srv', 'add': [], 'comment': True,
+            'target': SRV.target,
+        },
     ]  # fmt: skip
     assert 'session open san' in plan.notes[0]
 

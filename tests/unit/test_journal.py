@@ -37,7 +37,7 @@ def test_a_run_is_found_by_the_beginning_of_its_id(journal, run):
     assert journal.run(run[:5]).id == run
 
 
-@pytest.mark.parametrize('name', ['', 'nothing', '%', '_'])
+@pytest.mark.parametrize('name', ['', 'nothing', '%', '_', '\udcff'])
 def test_an_unknown_run_is_an_error(journal, run, name):
     with pytest.raises(errors.UnknownRun):
         journal.run(name)
@@ -46,6 +46,17 @@ def test_an_unknown_run_is_an_error(journal, run, name):
 def test_only_the_owner_reads_the_journal(journal):
     assert stat.S_IMODE(journal.path.stat().st_mode) == 0o600
     assert stat.S_IMODE(journal.path.parent.stat().st_mode) == 0o700
+
+
+def test_a_name_that_is_no_text_is_kept_and_found(journal, run):
+    step = os.fsdecode(b'mount:san:/srv/\xff\xc3\xa4')
+    journal.record(run, step, State.DONE, f'{step} mounted', '', {'a': step})
+    journal.record(run, 'mount:san:/srv/x', State.DONE)
+    [event] = journal.events(run, step)
+    assert (event.step, event.note) == (step, f'{step} mounted')
+    assert event.data == {'a': step}
+    with pytest.raises(errors.JournalUnusable):
+        journal.record(run, step, State.DONE)
 
 
 def test_events_come_back_in_order(journal, run):

@@ -7,16 +7,21 @@ import pytest
 
 from osc_recover import errors
 from osc_recover.checks.request import SessionOpen
-from osc_recover.facts.audit import Gap
+from osc_recover.facts.audit import Gap, StorageService
 from osc_recover.facts.snapshot import (
     HostState,
     KeptMount,
     KeptVolume,
+    NodeRecord,
     Snapshot,
+    Target,
 )
+from osc_recover.journal import Journal
 from osc_recover.procedures.opening import open_sessions
+from osc_recover.runs import State
 from tests.unit.session_facts import (
     LVM,
+    P1,
     P2,
     SAN,
     WEB,
@@ -69,6 +74,18 @@ def test_what_cinder_has_attached_is_opened_without_a_snapshot():
     plan = open_sessions(seen(), None, SessionOpen(('cmp1',)))
     assert steps(plan) == [('session.open', A)]
     assert 'without --snapshot' in plan.notes[0]
+
+
+def test_what_is_reached_by_rdma_is_opened_on_its_interface():
+    led = Target('iser', A, ('10.77.0.11:3260',), (1,))
+    given = dataclasses.replace(attachment('vol-a', WEB, A), target=led)
+    plan = open_sessions(
+        seen(attachments=(given,)), None, SessionOpen(('cmp1',))
+    )
+    [step] = plan.steps()
+    assert (step.args['target'], step.args['iface']) == (A, 'iser')
+    there = seen(session(3), attachments=(given,))
+    assert steps(open_sessions(there, None, SessionOpen(('cmp1',)))) == []
 
 
 def test_what_both_tell_is_opened_once():
@@ -178,6 +195,129 @@ def test_a_volume_server_gets_its_groups_and_mounts_and_service():
     assert [phase.must for phase in plan.phases] == [False, False]
 
 
+OLD, NEW = 'san@old', 'san@lvm'
+
+
+def awaited(before, *, volumes=('san@lvm#pool',), up=(), **more):
+    """The backends that are awaited, of two that are known; the notes."""
+    facts = store(
+        session(1, SAN),
+        storage=tuple(
+            StorageService(name, up=name in up, **more) for name in (OLD, NEW)
+        ),
+        volumes=tuple(KeptVolume(f'v-{h}', host=h) for h in volumes),
+    )
+    plan = open_sessions(facts, before, SessionOpen(('san',)))
+    [step] = [s for s in plan.steps() if s.verb == 'storage.seen']
+    return step.args['backends'], [n for n in plan.notes if OLD in n]
+
+
+def test_a_backend_that_nobody_has_any_more_is_told_and_not_awaited():
+    names, [note] = awaited(None)
+    assert (names, 'cinder-manage service remove' in note) == ([NEW], True)
+    down = dataclasses.replace(
+        kept(), storage=(StorageService(OLD, up=False),)
+    )
+    assert awaited(down)[0] == [NEW]
+
+
+@pytest.mark.parametrize(
+    'facts',
+    [
+        {'volumes': ('san@lvm#pool', 'san@old#pool')},
+        {'volumes': ('',)},  # whoever asks may not see where they are
+        {'volumes': ()},
+        {'up': (OLD,)},
+        {'cluster': 'stores@old'},
+    ],
+)
+def test_a_backend_that_may_be_needed_is_awaited(facts):
+    assert awaited(None, **facts) == ([OLD, NEW], [])
+
+
+def test_a_backend_that_was_up_before_is_awaited():
+    before = dataclasses.replace(kept(), storage=(StorageService(OLD),))
+    assert awaited(before) == ([OLD, NEW], [])
+
+
+PAIR = (StorageService('san@lvm'), StorageService('san2@lvm'))
+
+
+def of_pair(now, then, *, asked=('san',)):
+    """Which of two volume servers activate; the reasons why others do not.
+
+    :param now: the layers that each of them has over the target
+    :param then: those of the snapshot; None: there is none
+    """
+
+    def states(layers):
+        return [
+            HostState(name, 'boot-1', (session(3, SAN, over=over),))
+            for name, over in zip(('san', 'san2'), layers, strict=True)
+        ]
+
+    here = states(now)
+    facts = store(
+        storage=PAIR,
+        hosts=tuple(h for h in here if h.host in asked),
+        others=tuple(h for h in here if h.host not in asked),
+    )
+    before = then and dataclasses.replace(kept(), hosts=(*states(then),))
+    plan = open_sessions(facts, before, SessionOpen(asked))
+    active = [s.target for s in plan.steps() if s.verb == 'groups.activate']
+    left = [v for v in plan.verdicts if not v.act]
+    return active, [f'{v.code}: {v.reason}' for v in left]
+
+
+def test_another_volume_server_that_does_not_tell_is_named():
+    mute = HostState('san2', problem='san2: no connection', way_out='mend')
+    facts = store(session(3, SAN), storage=PAIR, others=(mute,))
+    plan = open_sessions(facts, None, SessionOpen(('san',)))
+    assert [note for note in plan.notes if note.startswith('san2 ')]
+
+
+def test_what_fstab_keeps_for_what_is_in_use_elsewhere_waits():
+    there = HostState('san2', 'b', (session(3, SAN, over=(LVM,)),))
+    recorded = tuple(
+        KeptMount(f'/{n}', 'xfs', f'UUID={n}', target=target)
+        for n, target in enumerate((SAN, OTHER))
+    )
+    facts = with_state(
+        store(
+            session(3, SAN), session(4, OTHER), storage=PAIR, others=(there,)
+        ),
+        recorded=recorded,
+    )
+    plan = open_sessions(facts, None, SessionOpen(('san',)))
+    points = [s.args['point'] for s in plan.steps() if 'point' in s.args]
+    assert points == ['/1']
+
+
+BOTH = ('san', 'san2')
+
+
+@pytest.mark.parametrize(
+    'now, then, asked, active, why',
+    [
+        (((), ()), None, ('san',), ['san'], ''),
+        (((), (LVM,)), None, ('san',), [], 'elsewhere: san2 has it in use'),
+        # It has moved since.
+        (((), (LVM,)), ((LVM,), ()), ('san',), [], 'san2 has it in use'),
+        (((), ()), ((), (LVM,)), ('san',), [], 'san2 had it in use in'),
+        (((), ()), ((), (LVM,)), BOTH, ['san2'], 'san2 had it in use in'),
+        (((), ()), None, BOTH, [], 'unknown: san'),
+        # A cluster's.
+        (((), (LVM,)), ((LVM,), (LVM,)), ('san',), ['san'], ''),
+        (((), ()), ((LVM,), (LVM,)), BOTH, ['san', 'san2'], ''),
+    ],
+)
+def test_what_two_hosts_reach_is_active_on_one(now, then, asked, active, why):
+    found, reasons = of_pair(now, then, asked=asked)
+    assert found == active
+    assert bool(reasons) == bool(why)
+    assert all(why in reason for reason in reasons)
+
+
 def test_groups_of_guests_are_left_alone():
     given = attachment('vol-b', WEB, B)
     facts = store(
@@ -218,6 +358,80 @@ def test_what_fstab_keeps_is_mounted():
     plan = open_sessions(facts, None, SessionOpen(('san',)))
     [mount] = [s for s in plan.steps() if s.verb == 'mounts.mount']
     assert mount.args['source'] == 'UUID=1-2'
+
+
+OTHER = 'iqn.2010-10.san:other'
+
+
+def of_fstab(*recorded, over=()):
+    """The points that are mounted for one of two targets, and the notes."""
+    both = session(1, SAN, over=over), session(2, OTHER)
+    facts = with_state(store(*both), recorded=recorded)
+    asked = SessionOpen(('san',), 'kept', (SAN,))
+    plan = open_sessions(facts, kept(*both, host='san'), asked)
+    mounts = [s for s in plan.steps() if s.verb == 'mounts.mount']
+    notes = [note for note in plan.notes if 'fstab' in note]
+    return [step.args['point'] for step in mounts], notes
+
+
+def test_what_fstab_keeps_for_another_target_than_the_named_waits():
+    ours, others = (
+        KeptMount(point, 'xfs', f'UUID={point}', target=target)
+        for point, target in (('/ours', SAN), ('/others', OTHER))
+    )
+    assert of_fstab(ours, others) == (['/ours'], [])
+
+
+def test_what_fstab_keeps_for_nobody_knows_what_is_told_and_waits():
+    mount = KeptMount('/srv', 'xfs', 'UUID=1-2')
+    points, [note] = of_fstab(mount)
+    assert (points, 'fstab keeps /srv for' in note) == ([], True)
+    known = dataclasses.replace(mount, source=f'/dev/mapper/{LVM.name}')
+    assert of_fstab(known, over=(LVM,)) == (['/srv'], [])
+
+
+def test_what_fstab_keeps_is_opened_without_a_snapshot():
+    recorded = KeptMount('/srv', 'xfs', 'UUID=1-2', target=SAN)
+    nodes = tuple(
+        NodeRecord(target, portal, 'default')
+        for target in (SAN, OTHER)
+        for portal in (P1, P2)
+    )
+    lost = with_state(store(), recorded=(recorded,), nodes=nodes)
+    plan = open_sessions(lost, None, SessionOpen(('san',)))
+    found = [s.args for s in plan.steps() if s.verb == 'session.open']
+    assert [(a['target'], a['portal']) for a in found] == [
+        (SAN, P1), (SAN, P2),
+    ]  # fmt: skip
+    assert all(args['iface'] == '' for args in found)
+    [mount] = [s for s in plan.steps() if s.verb == 'mounts.mount']
+    assert mount.args['targets'] == [SAN]
+    alone = open_sessions(lost, None, SessionOpen(('san',), '', (SAN,)))
+    assert alone.phases == plan.phases
+    there = with_state(store(session(1, SAN)), recorded=(recorded,),
+                       nodes=nodes)  # fmt: skip
+    plan = open_sessions(there, None, SessionOpen(('san',)))
+    assert 'session.open' not in {s.verb for s in plan.steps()}
+
+
+def test_what_fstab_keeps_of_a_guest_s_target_is_not_opened():
+    recorded = KeptMount('/srv', 'xfs', 'UUID=1-2', target=A)
+    facts = with_state(
+        store(), recorded=(recorded,), nodes=(NodeRecord(A, P1),)
+    )
+    assert steps(open_sessions(facts, None, SessionOpen(('san',)))) == []
+
+
+def test_a_point_that_is_no_text_survives_the_journal(tmp_path):
+    recorded = KeptMount('/srv/\udcff', 'xfs', 'UUID=1-2')
+    facts = with_state(store(session(1, SAN)), recorded=(recorded,))
+    plan = open_sessions(facts, None, SessionOpen(('san',)))
+    with Journal(tmp_path / 'journal.sqlite') as journal:
+        run = journal.store(plan, 'key', 'practice').id
+        assert journal.run(run).plan == plan
+        for step in plan.steps():
+            journal.record(run, step.name, State.BEGUN)
+            assert journal.last(run, step.name).step == step.name
 
 
 def test_a_subvolume_and_quotas_are_mounted_as_they_were():

@@ -91,6 +91,7 @@ def recorded() -> List[Dict[str, Any]]:
             'type': entry.kind,
             'source': entry.spec,
             'options': entry.options,
+            'target': entry.target or _from(entry)[1],
         }
         for entry in text.recorded(_content())
     ]

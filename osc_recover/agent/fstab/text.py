@@ -11,8 +11,9 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence
 
 from osc_recover.agent import errors, mounts
 
-# What is opened later: a comment for everybody else.
-MARK = '#osc-recover: '
+# What is opened later, once its target is there: a comment for everybody
+# else.  Older ones name no target.
+MARK = re.compile(r'#osc-recover(?: (\S+))?: ')
 _FIELDS = re.compile(r'[^ \t]+')
 _SECRET = re.compile(r'(?i)(pass|secret|cred)')
 MASK = '***'
@@ -23,6 +24,7 @@ class Entry(NamedTuple):
 
     :param line: its number, from 0
     :param options: none where there is no fourth field
+    :param target: the iSCSI target that a comment of ours names, or ''
     """
 
     line: int
@@ -30,6 +32,7 @@ class Entry(NamedTuple):
     point: str
     kind: str
     options: List[str]
+    target: str = ''
 
     @property
     def key(self) -> List[str]:
@@ -54,6 +57,7 @@ def shown(entry: Entry) -> Dict[str, Any]:
         'point': entry.point,
         'kind': entry.kind,
         'options': [_masked(option) for option in entry.options],
+        'target': entry.target,
     }
 
 
@@ -62,7 +66,7 @@ def edited(text: str, edits: Sequence[Dict[str, Any]]) -> str:
 
     :param edits: each with ``spec`` and ``point`` of an entry, ``add``, the
         options that it is to have, and ``comment``, whether it is to be kept
-        as a comment
+        as a comment, for its ``target`` if there is one
     :raises Refused: no-entry, or ambiguous for two of the same names
     """
     lines = text.split('\n')
@@ -77,13 +81,19 @@ def edited(text: str, edits: Sequence[Dict[str, Any]]) -> str:
                 f'{len(found)} entries of fstab mount {key[0]} at {key[1]}',
             )
         line = _with(lines[found[0].line], found[0].options, edit['add'])
-        lines[found[0].line] = MARK + line if edit['comment'] else line
+        mark = _mark(edit.get('target', '')) if edit['comment'] else ''
+        lines[found[0].line] = mark + line
     return '\n'.join(lines)
 
 
 def missing(options: Sequence[str], wanted: Sequence[str]) -> List[str]:
     """Those that are wanted and are not there, as written."""
     return [option for option in wanted if option not in options]
+
+
+def _mark(target: str) -> str:
+    mark = f'#osc-recover {target}: '
+    return mark if MARK.fullmatch(mark) else '#osc-recover: '
 
 
 def _with(line: str, options: List[str], add: Sequence[str]) -> str:
@@ -107,10 +117,12 @@ def _with(line: str, options: List[str], add: Sequence[str]) -> str:
 
 def _read(text: str, *, marked: bool) -> Iterator[Entry]:
     for number, line in enumerate(text.split('\n')):
-        if line.startswith(MARK) == marked:
-            entry = _entry(number, line[len(MARK) :] if marked else line)
+        mark = MARK.match(line)
+        if bool(mark) == marked:
+            entry = _entry(number, line[mark.end() :] if mark else line)
             if entry is not None:
-                yield entry
+                target = (mark.group(1) if mark else '') or ''
+                yield entry._replace(target=target)
 
 
 def _entry(number: int, line: str) -> Optional[Entry]:

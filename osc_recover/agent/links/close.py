@@ -14,7 +14,8 @@ def close(args: Dict[str, Any], tell: Tell) -> Dict[str, Any]:
     """Close a session by its number, and no other.
 
     :param args: ``number``; ``target`` that it must lead to; ``boot_id`` of
-        the boot in which it had this number
+        the boot in which it had this number; ``servers`` whose guests may
+        have its disks
     :raises Refused: rebooted, no-session, other-target, in-use, or what
         iscsiadm says; nothing was closed then
     """
@@ -31,11 +32,15 @@ def close(args: Dict[str, Any], tell: Tell) -> Dict[str, Any]:
             'other-target',
             f'session {number} leads to {found[0]["target"]}',
         )
-    used = use.uses(found[0])
+    used = use.uses(found[0], args['servers'])
     if used:
         raise errors.Refused(
-            'in-use', f'the host itself uses its disks: {", ".join(used)}'
+            'in-use',
+            f'its disks are in use on the host: {", ".join(used)}',
+            advice='end that first; what it has not written would be lost',
         )
+    # A disk that does not answer may have kept us waiting.
+    tell({'unused': number})
     # Without -r, all sessions of the host would be closed.
     iscsiadm.iscsiadm(['-m', 'session', '-r', str(number), '-u'])
     return {}

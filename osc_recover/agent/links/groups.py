@@ -5,7 +5,7 @@ import contextlib
 import json
 import os
 import threading
-from typing import Any, Callable, Dict, Iterator, List, Set
+from typing import Any, Callable, Container, Dict, Iterator, List, Set
 
 from osc_recover.agent import errors, run
 from osc_recover.agent.links import login
@@ -16,6 +16,8 @@ _SECONDS = 120.0
 _LONGEST = 3600.0  # thousands of thin volumes; one that is ended leaves a mess
 _BEAT = 30.0  # seconds between two signs of life
 _JSON = ['--reportformat', 'json']
+# Where it is there, LVM sees no disk that is not in it (lvmdevices(8)).
+_DEVICES = '/etc/lvm/devices/system.devices'
 
 
 def show(args: Dict[str, Any], tell: Tell) -> Dict[str, Any]:
@@ -24,13 +26,16 @@ def show(args: Dict[str, Any], tell: Tell) -> Dict[str, Any]:
     :param args: ``targets``
     :returns: ``groups``: name -> ``missing``, how many of its disks are, and
         ``inactive``, logical volumes that are to be active and are not;
-        ``absent``, targets without a session
+        ``absent``, targets without a session; ``unlisted``, groups whose
+        disks LVM is not to see
     :raises Refused: what LVM says, and what nobody understands
     """
     there = {one['target'] for one in sessions.show()}
+    groups = _groups(args['targets'])
     return {
-        'groups': _groups(args['targets']),
+        'groups': groups,
         'absent': [t for t in args['targets'] if t not in there],
+        'unlisted': _unlisted(args['targets'], groups),
     }
 
 
@@ -38,12 +43,25 @@ def activate(args: Dict[str, Any], tell: Tell) -> Dict[str, Any]:
     """Activate the volume groups that lie on the disks of targets.
 
     :param args: ``targets``
+    Those that can be are, before it is refused for others.
+
     :returns: as ``show``
-    :raises Refused: no-session, incomplete, or what LVM says
+    :raises Refused: no-session, incomplete, unlisted, or what LVM says
     """
     login.settle()
     run.run(['pvscan', '--cache'], timeout=_SECONDS, expect=[0])
     seen = show(args, tell)
+    for name, group in seen['groups'].items():
+        if not group['missing']:
+            with _alive(tell, name):
+                words = ['vgchange', '-ay', name]
+                run.run(words, timeout=_LONGEST, expect=[0])
+    _see_all(seen)
+    return show(args, tell)
+
+
+def _see_all(seen: Dict[str, Any]) -> None:
+    """Refuse to say that it is all there, when it is not."""
     if seen['absent']:
         raise errors.Refused(
             'no-session',
@@ -57,10 +75,14 @@ def activate(args: Dict[str, Any], tell: Tell) -> Dict[str, Any]:
             f'disks of the volume group {", ".join(partly)} are missing',
             advice='bring them back: pvs on the host names them',
         )
-    for name in seen['groups']:
-        with _alive(tell, name):
-            run.run(['vgchange', '-ay', name], timeout=_LONGEST, expect=[0])
-    return show(args, tell)
+    if seen['unlisted']:
+        names = ' '.join(seen['unlisted'])
+        raise errors.Refused(
+            'unlisted',
+            f'LVM is not to see the volume group {names}: its disks are not '
+            f'in {_DEVICES}',
+            advice=f"vgimportdevices {names} there, if it is the host's own",
+        )
 
 
 @contextlib.contextmanager
@@ -117,19 +139,36 @@ def report(text: str, key: str, fields: List[str]) -> List[Dict[str, str]]:
 
 
 def _groups(targets: List[str]) -> Dict[str, Dict[str, Any]]:
-    fields = ['pv_name', 'vg_name', 'vg_missing_pv_count']
-    rows = _asked('pvs', 'pv', fields, [])
-    # A group inside a logical volume is a guest's (scan_lvs of lvm.conf).
-    ours = disks(targets, without='lvm')
     found: Dict[str, Dict[str, Any]] = {}
-    for row in rows:
-        kernel = os.path.basename(os.path.realpath(row['pv_name']))
-        if kernel in ours and row['vg_name']:
-            missing = row['vg_missing_pv_count'].strip()
-            found[row['vg_name']] = {'missing': int(missing or 0)}
+    for row in _on(targets, []):
+        missing = row['vg_missing_pv_count'].strip()
+        found[row['vg_name']] = {'missing': int(missing or 0)}
     for name, group in found.items():
         group['inactive'] = _inactive(name)
     return found
+
+
+def _unlisted(targets: List[str], listed: Container[str]) -> List[str]:
+    if not os.path.exists(_DEVICES):
+        return []
+    # An empty name is that of no file: only for this one look.
+    rows = _on(targets, ['--devicesfile', ''])
+    found = dict.fromkeys(row['vg_name'] for row in rows)
+    return [name for name in found if name not in listed]
+
+
+def _on(targets: List[str], more: List[str]) -> List[Dict[str, str]]:
+    """The physical volumes with a group, on the disks of targets."""
+    fields = ['pv_name', 'vg_name', 'vg_missing_pv_count']
+    rows = _asked('pvs', 'pv', fields, more)
+    # A group inside a logical volume is a guest's (scan_lvs of lvm.conf).
+    ours = disks(targets, without='lvm')
+    return [
+        row
+        for row in rows
+        if row['vg_name']
+        and os.path.basename(os.path.realpath(row['pv_name'])) in ours
+    ]
 
 
 def _inactive(group: str) -> List[str]:

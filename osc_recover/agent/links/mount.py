@@ -83,13 +83,17 @@ def path_of(source: str) -> str:
     tag, equals, value = source.partition('=')
     if equals and tag in _TAGS:
         value = value.strip('"')
-        # udev writes what no file name may have as \xNN.
-        safe = ''.join(
-            c if c.isalnum() or c in '#+-.:=@_' else f'\\x{ord(c):02x}'
-            for c in value
-        )
-        return f'/dev/disk/{_TAGS[tag]}/{safe}'
+        return f'/dev/disk/{_TAGS[tag]}/{"".join(map(_of_udev, value))}'
     return source
+
+
+def _of_udev(letter: str) -> str:
+    """A letter as udev has it in names; what none may have is \\xNN."""
+    if letter.isalnum() or letter in '#+-.:=@_':
+        return letter
+    data = os.fsencode(letter)
+    # One of several bytes is UTF-8, and stays (encode_devnode_string()).
+    return letter if len(data) > 1 else f'\\x{data[0]:02x}'
 
 
 def source_of(point: str) -> str:
