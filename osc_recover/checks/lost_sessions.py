@@ -40,8 +40,8 @@ def lost(
     """Each way that is missing, once: as it was kept, and as cinder has it.
 
     What fstab keeps for a target is missed, too, as open-iscsi's records have
-    the way to it.
-    cinder knows no interfaces; a host may have kept several to one portal.
+    the way to it.  cinder knows no interfaces; a host may have kept several
+    to one portal.
     """
     found: dict[Way, Lost] = {}
     for session in _kept(before, host.host):

@@ -42,9 +42,9 @@ def show(args: Dict[str, Any], tell: Tell) -> Dict[str, Any]:
 def activate(args: Dict[str, Any], tell: Tell) -> Dict[str, Any]:
     """Activate the volume groups that lie on the disks of targets.
 
-    :param args: ``targets``
     Those that can be are, before it is refused for others.
 
+    :param args: ``targets``
     :returns: as ``show``
     :raises Refused: no-session, incomplete, unlisted, or what LVM says
     """
