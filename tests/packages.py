@@ -14,8 +14,10 @@ from collections.abc import Iterable, Mapping
 from tests.cloud import commands, errors
 
 UNIT = {
+    'iptables': 'iptables',
     'mariadbd': 'mariadb-server',
     'mkfs.xfs': 'xfsprogs',
+    'nft': 'nftables',
     'rsync': 'rsync',
     'setfacl': 'acl',
     'sshd': 'openssh-server',

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hosts and backends after a power loss: waited for, and compared."""
 
-import re
-import shlex
+import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
 
@@ -14,13 +13,13 @@ from osc_recover.gateways.cloud import Cloud
 from osc_recover.gateways.compute import Compute
 from osc_recover.gateways.host_states import states
 from osc_recover.gateways.hosts import Hosts
+from osc_recover.operations import firewall
 from osc_recover.operations.watch import Shared
 from osc_recover.plan import Step
 
 _TICK = 1.0  # seconds
 _TIMEOUT = 300.0  # seconds that services may take to come up
 _MOST = 5  # rules and targets that are named, of many
-_BASE = re.compile('type [a-z]+ hook ')  # where nft has a chain begin
 
 
 def verbs(
@@ -179,18 +178,15 @@ class Compare(Looking):
                 f'{step.target} does not tell all that it has: {mute}',
                 'see to that there; then resume',
             )
-        rules = _missing_rules(step, now)
+        rules = firewall.missing(step.args['rules'], now.firewalls)
         has = {session.target for session in now.sessions}
         targets = [one for one in step.args['targets'] if one not in has]
         if rules or targets:
             raise errors.StepFailed(
                 '; '.join(_told(step.target, rules, targets)),
-                _way_out(step.target, rules, targets),
+                _way_out(step, now, targets),
             )
         return Result('its firewall rules and sessions are as they were')
-
-
-Rules = Sequence[tuple[str, str]]
 
 
 def _mute(step: Step, now: HostState) -> str:
@@ -203,17 +199,9 @@ def _mute(step: Step, now: HostState) -> str:
     )
 
 
-def _missing_rules(step: Step, now: HostState) -> Rules:
-    """Rules of before, as tool and rule; a tool that is gone has none."""
-    has = {one.tool: set(one.rules) for one in now.firewalls}
-    return [
-        (tool, rule)
-        for tool, rule in step.args['rules']
-        if rule not in has.get(tool, ())
-    ]
-
-
-def _told(host: str, rules: Rules, targets: Sequence[str]) -> Sequence[str]:
+def _told(
+    host: str, rules: Sequence[firewall.Rule], targets: Sequence[str]
+) -> Sequence[str]:
     told = []
     if rules:
         some = ', '.join(f'{tool} {rule}' for tool, rule in rules[:_MOST])
@@ -227,50 +215,11 @@ def _told(host: str, rules: Rules, targets: Sequence[str]) -> Sequence[str]:
     return told
 
 
-def _way_out(host: str, rules: Rules, targets: Sequence[str]) -> str:
-    ways = []
-    if rules:
-        commands = [command(tool, rule) for tool, rule in rules[:_MOST]]
-        ways.append(f'on {host}: {"; ".join(commands)}')
+def _way_out(step: Step, now: HostState, targets: Sequence[str]) -> str:
+    host = step.target
+    commands = firewall.commands(step.args['rules'], now.firewalls)
+    some = '; '.join(itertools.islice(commands, _MOST))
+    ways = [f'on {host}: {some}'] if some else []
     if targets:
         ways.append(f'openstack recover session open {host}')
     return f'{"; ".join(ways)}; then resume'
-
-
-def command(tool: str, rule: str) -> str:
-    """What brings a rule back, as far as a line can say it.
-
-    >>> command('iptables', 'filter: -A INPUT -p tcp -j DROP')
-    'iptables -t filter -A INPUT -p tcp -j DROP'
-    >>> command('iptables', 'filter: :INPUT DROP')
-    'iptables -t filter -P INPUT DROP'
-    >>> command('iptables', 'nat: :mine -')
-    'iptables -t nat -N mine'
-    >>> command('nft', 'table ip t, chain c: tcp dport 22 accept')
-    'nft add rule ip t c tcp dport 22 accept'
-    """
-    place, _, text = rule.partition(': ')
-    if tool == 'nft':
-        return _nft(place, text)
-    if text.startswith(':'):
-        chain, _, policy = text[1:].partition(' ')
-        text = f'-N {chain}' if policy == '-' else f'-P {chain} {policy}'
-    return f'{tool} -t {place} {text}'
-
-
-def _nft(place: str, text: str) -> str:
-    """The same for a line of nft; it joins its words, and a shell splits.
-
-    >>> _nft('table ip t, chain c', 'type filter hook input priority 0;')
-    "nft add chain ip t c '{' type filter hook input priority '0;' '}'"
-    """
-    table, _, inner = place.partition(', ')
-    kind, _, name = inner.partition(' ')
-    where = f'{table.removeprefix("table ")} {name}'
-    if kind != 'chain' or ',' in inner:
-        return f'nft list {table} shows where to add {shlex.quote(text)}'
-    if _BASE.match(text):
-        words = f'add chain {where} {{ {text} }}'
-    else:
-        words = f'add rule {where} {text}'
-    return ' '.join(['nft', *map(shlex.quote, words.split(' '))])

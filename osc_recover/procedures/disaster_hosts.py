@@ -11,6 +11,8 @@ from osc_recover.plan import Lane, Step, Verdict
 
 # Rules of chains that neutron and libvirt write anew for each port.
 _OTHERS_OWN = ('neutron-', 'libvirt-', 'FI-', 'FO-', 'HI-', 'LIBVIRT_')
+# Whose tables nft lists as well, by its families (iptables-nft(8)).
+_SHOWN_BY_NFT = {'ip': 'iptables', 'ip6': 'ip6tables', 'bridge': 'ebtables'}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -88,12 +90,25 @@ def _tells(view: View, name: str) -> bool:
 
 
 def _rules(host: HostState) -> list[list[str]]:
+    """What a host had, each rule once: none may be added twice."""
+    listed = {
+        (firewall.tool, rule.partition(': ')[0])
+        for firewall in host.firewalls
+        for rule in firewall.rules
+    }
     return [
         [firewall.tool, rule]
         for firewall in host.firewalls
         for rule in firewall.rules
         if not any(mark in rule for mark in _OTHERS_OWN)
+        and not (firewall.tool == 'nft' and _owner(rule) in listed)
     ]
+
+
+def _owner(rule: str) -> tuple[str, str]:
+    """The other tool, and its table, that a line of nft would be of."""
+    _, family, table = rule.partition(', ')[0].split(' ', 2)
+    return _SHOWN_BY_NFT.get(family, ''), table
 
 
 def _targets(

@@ -19,7 +19,7 @@ from osc_recover.facts.snapshot import Copy, KeptMapping
 from osc_recover.gateways.compute import Compute
 from osc_recover.gateways.guests import Guests
 from osc_recover.observe.disaster import seen
-from osc_recover.operations.disaster_hosts import Up, command
+from osc_recover.operations.disaster_hosts import Up
 from osc_recover.operations.standing import Standing
 from osc_recover.plan import Plan, Step
 from osc_recover.procedures import cleaning
@@ -686,44 +686,6 @@ def test_what_a_host_does_not_tell_is_not_said_to_be_missing(part, powerless):
         carried(world, cloud, step.verb, step).follow(step, Control())
     assert f'{part}: it is locked' in caught.value.sentence
     assert '-A INPUT' not in caught.value.way_out
-
-
-@pytest.mark.parametrize(
-    'tool, rule, expected',
-    [
-        (
-            'iptables',
-            'filter: :INPUT DROP',
-            'iptables -t filter -P INPUT DROP',
-        ),
-        ('ebtables', 'nat: :mine -', 'ebtables -t nat -N mine'),
-        (
-            'nft',
-            'table ip t, chain c: tcp dport 22 accept',
-            'nft add rule ip t c tcp dport 22 accept',
-        ),
-        (
-            'nft',
-            'table inet f, chain in: type filter hook input priority filter; '
-            'policy drop;',
-            "nft add chain inet f in '{' type filter hook input priority "
-            "'filter;' policy 'drop;' '}'",
-        ),
-        (
-            'nft',
-            'table inet f, chain in: iifname "eth0" tcp dport { 22, 80 } drop',
-            "nft add rule inet f in iifname '\"eth0\"' tcp dport '{' 22, 80 "
-            "'}' drop",
-        ),
-        (
-            'nft',
-            'table inet f, set s, elements =: 192.0.2.1,',
-            'nft list table inet f shows where to add 192.0.2.1,',
-        ),
-    ],
-)
-def test_a_rule_has_the_command_that_brings_it_back(tool, rule, expected):
-    assert command(tool, rule) == expected
 
 
 class Counted(tuple):
