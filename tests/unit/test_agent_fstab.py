@@ -258,6 +258,18 @@ def test_what_is_shown_has_no_secret_and_names_disks(fstab, monkeypatch):
     assert kept['target'] == ''
 
 
+@pytest.mark.parametrize('part', ['', '-part2'])
+def test_a_disk_of_a_san_that_is_down_is_known_by_its_name(fstab, part):
+    """It is right then that it is asked what a boot would wait for."""
+    path = '/dev/disk/by-path/ip-10.77.0.11:3260-iscsi-iqn.x:y-lun-1-of'
+    found = {}
+    for name in (f'{path}-lun-1{part}', '/dev/disk/by-path/pci-0-ata-1'):
+        fstab.write_text(f'{name} /srv ext4 defaults 0 0\n')
+        [entry] = operations.show({'homes': False}, print)['entries']
+        found[entry['target']] = entry['disks']
+    assert found == {'iqn.x:y-lun-1-of': [], '': []}
+
+
 @pytest.mark.parametrize(
     'more, asked', [('', False), ('UUID=h /home xfs', True)]
 )

@@ -3,6 +3,7 @@
 
 import contextlib
 import os
+import re
 import stat
 from collections import Counter
 from typing import Any, Callable, Dict, List, Tuple
@@ -15,6 +16,10 @@ from osc_recover.agent.state import disks
 
 Tell = Callable[[Dict[str, Any]], None]
 PATH = '/etc/fstab'
+# As udev names a disk that comes over iSCSI, be it there or not.
+_BY_PATH = re.compile(
+    r'/dev/disk/by-path/.*-iscsi-((?:iqn|eui|naa)\..+)-lun-[0-9]+(-part[0-9]+)?'
+)
 
 
 def show(args: Dict[str, Any], tell: Tell) -> Dict[str, Any]:
@@ -24,7 +29,8 @@ def show(args: Dict[str, Any], tell: Tell) -> Dict[str, Any]:
         is mounted, which only root can tell
     :returns: ``entries``, each with ``spec``, ``point``, ``kind``,
         ``options``, ``disks`` (the kernel's names, none where the device is
-        not there) and ``target`` of the session that brought one;
+        not there) and ``target`` of the session that brought one, or that
+        its name has;
         ``recorded``, those that we made comments of; ``root``, the disks of
         /; ``keys_below``, whether someone can log in when /home is not
         mounted, or None where that was not asked
@@ -103,8 +109,11 @@ def _shown(entry: text.Entry) -> Dict[str, Any]:
 
 
 def _from(entry: text.Entry) -> Tuple[List[str], str]:
-    names = disks.below(mount.path_of(entry.spec))
-    return names, next(filter(None, map(disks.target, names)), '')
+    path = mount.path_of(entry.spec)
+    names = disks.below(path)
+    target = next(filter(None, map(disks.target, names)), '')
+    named = None if names else _BY_PATH.fullmatch(path)
+    return names, named.group(1) if named else target
 
 
 def _new(before: List[str], after: List[str]) -> List[str]:
