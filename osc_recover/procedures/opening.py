@@ -8,13 +8,14 @@ the mounts after them.
 from collections.abc import Iterator, Sequence
 
 from osc_recover import errors, records
-from osc_recover.checks import backends, shared_targets
+from osc_recover.checks import backends
 from osc_recover.checks import lost_sessions as checks
 from osc_recover.checks.lost_sessions import Lost
 from osc_recover.checks.request import SessionOpen
 from osc_recover.facts.sessions import SessionsSeen
 from osc_recover.facts.snapshot import HostState, Snapshot
 from osc_recover.plan import Lane, Phase, Plan, Step, Verdict
+from osc_recover.procedures import stacking
 
 _UNSTABLE = (
     '{host}: {points} was mounted by a name that a disk may not have again; '
@@ -56,17 +57,9 @@ def open_sessions(
             'unknown-target',
         )
     opened = [*_opened(seen, before, request)]
-    stacked = [
-        found
-        for host in seen.hosts
-        if (found := _stacked(seen, before, host, request))
-    ]
+    stacks = stacking.stacks(seen, before, request)
     lanes = tuple(_lane(host, one) for host, one in opened if not one.why_not)
-    further = tuple(lane for lane, _ in stacked)
-    phases = (
-        Phase('open sessions', lanes),
-        Phase('activate and mount', further),
-    )
+    phases = (Phase('open sessions', lanes), *stacking.phases(stacks))
     return Plan(
         procedure='session-open',
         hosts=tuple(host.host for host in seen.hosts),
@@ -75,14 +68,14 @@ def open_sessions(
             *(_mute(host) for host in seen.hosts if _problem(host)),
             *(_verdict(host, one) for host, one in opened),
             *_untold(seen, before),
-            *_elsewhere(seen, before, request),
-            *(verdict for _, verdict in stacked),
+            *stacking.held(seen, before, request),
+            *(verdict for one in stacks for verdict in one.verdicts()),
         ),
         notes=(
             *_notes(seen, before),
             *_of_nobody(seen, before, request),
-            *_stale(seen, before, [lane.name for lane in further]),
-            *(_mute_others(seen) if further else ()),
+            *_stale(seen, before, [one.host for one in stacks]),
+            *(_mute_others(seen) if stacks else ()),
         ),
         request=records.to_data(request),
     )
@@ -125,80 +118,6 @@ def _verdict(host: str, one: Lost) -> Verdict:
         _name(host, one), one.way.target, one.what, one.code or 'open',
         not one.why_not, host, reason=one.why_not, way_out=one.way_out,
     )  # fmt: skip
-
-
-def _stacked(
-    seen: SessionsSeen,
-    before: Snapshot | None,
-    host: HostState,
-    request: SessionOpen,
-) -> tuple[Lane, Verdict] | None:
-    """What stands on a volume server's own disks.
-
-    Never on a compute host: guests have volume groups of their own on the
-    disks there.
-    """
-    own = _own(seen, before, host, request)
-    targets = [
-        target
-        for target in own
-        if not shared_targets.held(seen, before, host, target)
-    ]
-    if not targets:
-        return None
-    alone = bool(request.targets) or targets != own
-    mounts = [*checks.mounts(before, host, targets, alone=alone)]
-    name = host.host
-    steps = [
-        Step(f'activate:{name}', 'groups.activate', name, {'targets': targets})
-    ]
-    steps += [
-        Step(
-            f'mount:{name}:{mount.point}', 'mounts.mount', name,
-            {'targets': targets, **records.to_data(mount)},
-        )
-        for mount in mounts
-    ]  # fmt: skip
-    expected, _ = backends.awaited(seen, before, name)
-    steps.append(
-        Step(f'seen:{name}', 'storage.seen', name, {'backends': expected})
-    )
-    what = ['volume groups', *(f'mount {mount.point}' for mount in mounts)]
-    return Lane(name, tuple(steps)), Verdict(
-        name, name, '; '.join(what), 'activate', True, name
-    )
-
-
-def _own(
-    seen: SessionsSeen,
-    before: Snapshot | None,
-    host: HostState,
-    request: SessionOpen,
-) -> list[str]:
-    """The targets of which a volume server has what stands on them."""
-    if _problem(host) or not seen.serves_volumes(host.host):
-        return []
-    return [
-        target
-        for target in checks.own_targets(seen, before, host)
-        if not request.targets or target in request.targets
-    ]
-
-
-def _elsewhere(
-    seen: SessionsSeen, before: Snapshot | None, request: SessionOpen
-) -> Iterator[Verdict]:
-    for host in seen.hosts:
-        for target in _own(seen, before, host, request):
-            held = shared_targets.held(seen, before, host, target)
-            if held:
-                yield Verdict(
-                    f'{host.host} {target}', target, 'volume groups',
-                    held.code, False, host.host,
-                    reason=f'{held.why}: two that write to it destroy it',
-                    way_out='end that there (umount, vgchange -an), and then '
-                    f'activate and mount it by hand on {host.host}',
-                )  # fmt: skip
 
 
 def _problem(host: HostState) -> str:

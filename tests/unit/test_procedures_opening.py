@@ -192,7 +192,26 @@ def test_a_volume_server_gets_its_groups_and_mounts_and_service():
     [mount] = [s for s in plan.steps() if s.verb == 'mounts.mount']
     assert (mount.args['point'], mount.args['targets']) == ('/srv', [SAN])
     assert mount.args['options'] == ['rw', 'noatime']
-    assert [phase.must for phase in plan.phases] == [False, False]
+    assert not any(phase.must for phase in plan.phases)
+
+
+def test_a_mount_that_fails_keeps_only_those_below_it_from_being_made():
+    points = ('/srv/a/below', '/srv/ab', '/srv/a')
+    mounts = [dataclasses.replace(MOUNTED, point=point) for point in points]
+    before = kept(session(3, SAN, over=(LVM,)), host='san', mounts=mounts)
+    plan = open_sessions(store(), before, STORE)
+    _, activate, mount, see = plan.phases
+    assert [[s.args['point'] for s in lane.steps] for lane in mount.lanes] == [
+        ['/srv/a', '/srv/a/below'], ['/srv/ab'],
+    ]  # fmt: skip
+    # One of another name goes on, whichever failed before it.
+    [groups], [service] = activate.lanes, see.lanes
+    assert groups.name == service.name
+    assert groups.name not in {lane.name for lane in mount.lanes}
+    rows = {v.server: v.name for v in plan.verdicts if v.code == 'mount'}
+    assert rows == {
+        'san /srv/a': '/srv/a, /srv/a/below', 'san /srv/ab': '/srv/ab',
+    }  # fmt: skip
 
 
 OLD, NEW = 'san@old', 'san@lvm'
