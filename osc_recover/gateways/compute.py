@@ -145,18 +145,20 @@ class Compute:
 
         :param after: the ID of a record; newer ones have larger IDs, as all
             of a host are in one cell
-        :param page: 1000 at the most (nova's api.max_limit)
+        :param page: how many are asked for; nova may send fewer (its
+            api.max_limit, 1000 by default), and links more of them then
         """
         found: list[facts.Migration] = []
         while True:
-            records = self._evacuations(source, page, found)
+            records, more = self._evacuations(source, page, found)
             found += records
-            if len(records) < page or records[-1].id <= after:
+            if not more or records[-1].id <= after:
                 return tuple(record for record in found if record.id > after)
 
     def _evacuations(
         self, source: str, page: int, before: Sequence[facts.Migration]
-    ) -> list[facts.Migration]:
+    ) -> tuple[list[facts.Migration], bool]:
+        """Those of one page, and whether there may be more."""
         path = '/os-migrations'
         params = {
             'source_compute': source,
@@ -165,8 +167,11 @@ class Compute:
             **({'marker': before[-1].uuid} if before else {}),
         }
         answer = self.api.get(path, microversion=self._reads, params=params)
-        found = _of(f'GET {path}', answer).objects('migrations')
-        return [migration_from(record.data) for record in found]
+        told = _of(f'GET {path}', answer)
+        found = told.objects('migrations')
+        linked = bool(told.objects('migrations_links', []))
+        more = bool(found) and (linked or len(found) == page)
+        return [migration_from(record.data) for record in found], more
 
     def groups(self) -> tuple[facts.Group, ...]:
         """Every server group of all projects; without its members' hosts.

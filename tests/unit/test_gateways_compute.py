@@ -175,6 +175,25 @@ def test_evacuations_are_read_back_to_an_older_one(after, ids, markers):
     assert [r.query.get('marker', [None])[0] for r in asked] == markers
 
 
+def test_a_page_of_evacuations_may_be_smaller_than_what_was_asked_for():
+    """As nova's api.max_limit has it; it links the next one."""
+    path = ROOT + '/os-migrations'
+
+    def page(request):
+        number = int(request.query.get('marker', ['m3'])[0][1:]) - 1
+        links = [{'rel': 'next', 'href': '/'}] if number > 1 else []
+        return Answer(
+            body={
+                'migrations': [_record(number)],
+                'migrations_links': links,
+            }
+        )
+
+    with nova(cloud_double.recorded() | {path: page}) as (_, api):
+        found = api.evacuations_since('cmp1', 0, 70)
+    assert [record.id for record in found] == [2, 1]
+
+
 def _record(number):
     return {
         'id': number,
