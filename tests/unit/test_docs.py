@@ -3,13 +3,17 @@
 
 import configparser
 import importlib.metadata
+import inspect
 import pathlib
 import re
+import shlex
+from collections.abc import Iterator
 
 import pytest
 
 TOP = pathlib.Path(__file__).parents[2]
 PAGES = [TOP / 'README.rst', *sorted((TOP / 'doc/source').rglob('*.rst'))]
+NOTES = sorted((TOP / 'releasenotes/notes').glob('*.yaml'))
 # Of these two, every option is explained; they have the same ones.
 EXPLAINED = ('recover host', 'recover server')
 
@@ -22,11 +26,15 @@ def commands() -> list[str]:
     return [name.strip().replace('_', ' ') for name in names]
 
 
+def kind(command: str) -> type:
+    """The class of a command."""
+    group = importlib.metadata.entry_points(group='openstack.recover.v1')
+    return group[command.replace(' ', '_')].load()
+
+
 def options(command: str) -> set[str]:
     """The options of a command of ours; those of its formatters excepted."""
-    name = command.replace(' ', '_')
-    group = importlib.metadata.entry_points(group='openstack.recover.v1')
-    parser = group[name].load()(None, None).get_parser(command)
+    parser = kind(command)(None, None).get_parser(command)
     return {
         option
         for arguments in parser._action_groups
@@ -41,6 +49,49 @@ def words(page: pathlib.Path) -> str:
     """A page on one line, so that a name may be broken across two."""
     text = ' '.join(page.read_text().split())
     return re.sub(r'openstack --os-cloud \S+', 'openstack', text)
+
+
+def examples(text: str) -> Iterator[str]:
+    """The command lines of ours that a text gives to be typed."""
+    whole = re.sub(r'\\\n\s*', '', text)
+    for line in re.findall(r'(?m)^ +(?:\$ )?(openstack .*)$', whole):
+        typed = re.sub(r'^openstack --os-cloud \S+', 'openstack', line)
+        if typed.startswith('openstack recover '):
+            yield typed
+
+
+def typed() -> Iterator[object]:
+    """Each of them, and where it is."""
+    texts = {page.name: page.read_text() for page in (*PAGES, *NOTES)}
+    helps = {name: inspect.getdoc(kind(name)) or '' for name in commands()}
+    for where, text in {**texts, **helps}.items():
+        for line in examples(text):
+            yield pytest.param(line, id=f'{where}: {line}')
+
+
+def split(line: str) -> tuple[str, list[str]]:
+    """The command that a line names, the longest one, and its arguments."""
+    words = shlex.split(line, comments=True)[1:]
+    known = commands()
+    for count in range(len(words), 0, -1):
+        if (name := ' '.join(words[:count])) in known:
+            return name, words[count:]
+    raise AssertionError(f'there is no such command: {line}')
+
+
+@pytest.mark.parametrize('line', [*typed()])
+def test_every_example_is_understood(line):
+    name, arguments = split(line)
+    kind(name)(None, None).get_parser(name).parse_args(arguments)
+
+
+@pytest.mark.parametrize('page', [*PAGES, *NOTES], ids=lambda page: page.name)
+def test_a_sentence_names_no_option_that_its_command_has_not(page):
+    told = re.findall(r'``(openstack recover [^`]+)``', words(page))
+    for line in told:
+        name, arguments = split(line) if line.count(' ') > 1 else ('', [])
+        given = {word for word in arguments if word.startswith('--')}
+        assert given - (options(name) if given else set()) == set(), line
 
 
 @pytest.mark.parametrize('command', commands())
