@@ -10,6 +10,10 @@ import shlex
 from collections.abc import Iterator
 
 import pytest
+import yaml
+
+from osc_recover import settings
+from osc_recover.settings import database, ssh
 
 TOP = pathlib.Path(__file__).parents[2]
 PAGES = [TOP / 'README.rst', *sorted((TOP / 'doc/source').rglob('*.rst'))]
@@ -124,3 +128,57 @@ def test_the_manual_names_no_option_that_is_not_there():
     page = TOP / 'doc/source/user/recover-host.rst'
     told = set(re.findall(r'--[a-z][a-z-]+', page.read_text()))
     assert told - options('recover host') == set()
+
+
+# Configuration
+
+CONFIGURATION = TOP / 'doc/source/user/configuration.rst'
+KEYS = settings.KEYS | ssh._SSH.keys() | ssh._HOST.keys()
+
+
+def sections() -> Iterator[object]:
+    """The examples of clouds.yaml: what is in their sections ``recover:``."""
+    for page in (CONFIGURATION, CONFIGURATION.with_name('databases.rst')):
+        blocks = re.findall(
+            r'(?m)^( *)\.\. code-block:: yaml\n\n((?:\1 .*\n|\n)+)',
+            page.read_text(),
+        )
+        for number, (_, block) in enumerate(blocks, 1):
+            found = yaml.safe_load(block)
+            clouds = found.get('clouds', {'prod': {'recover': found}})
+            where = f'{page.name}, {number}'
+            yield pytest.param(clouds['prod']['recover'], id=where)
+
+
+@pytest.mark.parametrize('section', [*sections()])
+def test_an_example_of_clouds_yaml_is_understood(section):
+    if 'cells' in section:
+        section = {'database': section}
+    assert settings.read(section).unknown == ()
+
+
+def test_one_example_has_every_key():
+    everything = next(iter(sections())).values[0]
+    assert everything.keys() == settings.KEYS
+    assert everything['ssh'].keys() == ssh._SSH.keys()
+
+
+@pytest.mark.parametrize('key', sorted(KEYS))
+def test_the_manual_explains_every_key(key):
+    assert f'``{key}' in CONFIGURATION.read_text()
+
+
+@pytest.mark.parametrize('key', sorted(database._KEYS))
+def test_the_manual_explains_every_key_of_databases(key):
+    page = CONFIGURATION.with_name('databases.rst')
+    assert f'``{key}``' in page.read_text()
+
+
+@pytest.mark.parametrize(
+    'key', ['workers', 'timeout', 'request_timeout', 'fence_timeout']
+)
+def test_the_manual_has_the_default_of(key):
+    text = words(CONFIGURATION)
+    default = f'{getattr(settings.Settings(), key):g} if nothing is said'
+    [told] = re.findall(f'``{key}`` (.*?)`` [A-Z]', text + '`` X')
+    assert default in told
