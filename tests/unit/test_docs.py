@@ -12,7 +12,14 @@ from collections.abc import Iterator
 import pytest
 import yaml
 
-from osc_recover import settings
+from osc_recover import outcome, settings
+
+# Importing these registers their checks.
+from osc_recover.checks import audit as audit
+from osc_recover.checks import registry
+from osc_recover.checks.domains import rows as rows
+from osc_recover.checks.instances import disagreements as disagreements
+from osc_recover.checks.instances import hosts as hosts
 from osc_recover.settings import database, ssh
 
 TOP = pathlib.Path(__file__).parents[2]
@@ -182,3 +189,51 @@ def test_the_manual_has_the_default_of(key):
     default = f'{getattr(settings.Settings(), key):g} if nothing is said'
     [told] = re.findall(f'``{key}`` (.*?)`` [A-Z]', text + '`` X')
     assert default in told
+
+
+# Verdicts and states
+
+# Checks whose findings are only notes, and give no row its word.
+SAID = {
+    ('server', 'cyborg'), ('server', 'disk-seen'), ('server', 'swap-loss'),
+    ('server', 'encrypted-volume'), ('fleet', 'capacity-unknown'),
+    ('by-hand', 'adopted'), ('by-hand', 'memory-lost'),
+    ('by-hand', 'by-hand-unproven'), ('instance', 'held-until-return'),
+    ('domain', 'resized'), ('domain', 'other-listen'),
+    ('instances', 'resized'),
+}  # fmt: skip
+# Scope of checks -> the pages that explain their codes.
+EXPLAINING = {
+    'server': 'recover-host.rst',
+    'fleet': 'recover-host.rst',
+    'by-hand': 'moving.rst',
+    'fleet-by-hand': 'moving.rst',
+    'domain': 'domains.rst',
+    'audit': 'audit.rst',
+    'instances': 'instances.rst',
+    'instance': 'instances.rst',
+    'row': 'instances.rst',
+}
+
+
+def explained() -> Iterator[tuple[str, str]]:
+    """The code of each check that gives rows their words, and its page."""
+    for scope, code in registry.REGISTRY.keys() - SAID:
+        if scope in EXPLAINING:
+            yield EXPLAINING[scope], code
+
+
+@pytest.mark.parametrize('page, code', sorted({*explained()}))
+def test_the_manual_explains_every_verdict(page, code):
+    assert f'``{code}``' in CONFIGURATION.with_name(page).read_text()
+
+
+STATES = [
+    *outcome.GOOD, outcome.LEFT, outcome.FAILED, outcome.IN_DOUBT,
+    outcome.UNDER_WAY, outcome.NOT_BEGUN,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize('state', STATES)
+def test_the_manual_explains_every_state_of_a_row(state):
+    assert f'``{state}``' in (TOP / 'doc/source/cli/index.rst').read_text()
