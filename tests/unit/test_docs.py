@@ -24,6 +24,7 @@ from osc_recover.settings import database, ssh
 
 TOP = pathlib.Path(__file__).parents[2]
 PAGES = [TOP / 'README.rst', *sorted((TOP / 'doc/source').rglob('*.rst'))]
+SOURCE = TOP / 'osc_recover'
 NOTES = sorted((TOP / 'releasenotes/notes').glob('*.yaml'))
 # Of these two, every option is explained; they have the same ones.
 EXPLAINED = ('recover host', 'recover server')
@@ -226,6 +227,17 @@ def explained() -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize('page, code', sorted({*explained()}))
 def test_the_manual_explains_every_verdict(page, code):
     assert f'``{code}``' in CONFIGURATION.with_name(page).read_text()
+
+
+@pytest.mark.parametrize('page', PAGES, ids=lambda page: page.name)
+def test_the_manual_explains_no_word_that_no_table_may_show(page):
+    # Rows of tables and, beside chapters on the code, terms of definitions.
+    told = re.findall(r'(?m)^   \* - (.*(?:\n       .*)*)', page.read_text())
+    if page.parent.name == 'user':
+        told += re.findall(r'(?m)^(``.*)\n    \S', page.read_text())
+    code = '\n'.join(p.read_text() for p in SOURCE.rglob('*.py'))
+    words = {w for row in told for w in re.findall('``([a-z-]+)``', row)}
+    assert {w for w in words if f"'{w}'" not in code} == set()
 
 
 STATES = [
