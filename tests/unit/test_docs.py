@@ -196,6 +196,8 @@ def test_the_manual_has_the_default_of(key):
 
 # Checks whose findings are only notes, and give no row its word.
 SAID = {
+    ('cloud', 'no-agent'), ('cloud', 'silent-destinations'),
+    ('host', 'dead-agents'), ('host', 'zone-unknown'),
     ('server', 'cyborg'), ('server', 'disk-seen'), ('server', 'swap-loss'),
     ('server', 'encrypted-volume'), ('fleet', 'capacity-unknown'),
     ('by-hand', 'adopted'), ('by-hand', 'memory-lost'),
@@ -205,6 +207,8 @@ SAID = {
 }  # fmt: skip
 # Scope of checks -> the pages that explain their codes.
 EXPLAINING = {
+    'cloud': 'recover-host.rst',
+    'host': 'recover-host.rst',
     'server': 'recover-host.rst',
     'fleet': 'recover-host.rst',
     'by-hand': 'moving.rst',
