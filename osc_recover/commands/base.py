@@ -186,7 +186,7 @@ def _alarm() -> Iterator[Callable[[float], None]]:
     """
 
     def ring(number: int, frame: object) -> None:
-        raise errors.AuthFailed('it does not come to an end')
+        raise errors.AuthFailed('it does not answer in time')
 
     try:
         old = signal.signal(signal.SIGALRM, ring)

@@ -14,9 +14,9 @@ class CheckDomains(base.Lister):
     """See whether the domains of servers are where and as they should be
 
     Asks libvirt on every compute host, over SSH: is a server's domain defined
-    where nova has the server, and does it run or stay anywhere else; can its
-    console listen where it is to, and the proxy reach it; are its network
-    filters there.  Changes nothing.  Exits 0 when nothing is wrong and every
+    on the host where nova has the server, and on no other; can its console
+    listen at its address, and can the proxy reach it; are its network filters
+    there.  Changes nothing.  Exits 0 when nothing is wrong and every
     host could be asked.
 
     Example::

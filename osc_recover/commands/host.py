@@ -211,7 +211,8 @@ def _add_consent(parser: argparse.ArgumentParser) -> None:
         '--take-over',
         metavar='<run>',
         default='',
-        help='go on where that run of a dead colleague marked the host',
+        help='take the host over from that run, which nobody can resume any '
+        'more',
     )
 
 

@@ -67,9 +67,10 @@ class ListInstances(base.Lister):
     """List what database, API and libvirt each think is on a host
 
     One row a server that any of the three has there, with what each of them
-    says of it, and what is wrong.  libvirt is asked over SSH, where it is
-    said how hosts are reached.  A cell or a host that does not answer is a
-    row of its own, and the others are still shown.  Changes nothing.
+    says of it, and what is wrong.  libvirt is asked over SSH, where
+    recover: ssh or hosts is configured.  A cell or a host that does not
+    answer is a row of its own, and the others are still shown.  Changes
+    nothing.
 
     Example::
 

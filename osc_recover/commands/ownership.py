@@ -70,7 +70,7 @@ class CheckOwnership(base.Lister):
 
 
 class FixOwnership(carrier.Carrier):
-    """Give the accounts of hosts their numbers, and their files along
+    """Give accounts of hosts the right UIDs and GIDs, and their files, too
 
     Stops the services of a host that run, sees that no process is left under
     an old number, lists the files, changes accounts and files in one pass,
@@ -261,7 +261,7 @@ def _add_accounts(parser: argparse.ArgumentParser) -> None:
             metavar='<name>',
             action='append',
             default=[],
-            help=f'take this {kind} along, too (repeatable)',
+            help=f'look at this {kind} as well (repeatable)',
         )
 
 

@@ -11,11 +11,11 @@ class RecoverReturn(carrier.Carrier):
     """Put a repaired host back into service
 
     Checks that nothing of the recovery is still open (evacuation records,
-    allocations, unfinished runs), and asks the host, where it is said how it
-    is reached, for guests that run twice and what else is left there; then
-    takes the forced-down mark away and enables the service, unless it had
-    been disabled before.  What cannot be known without access to the host is
-    'unknown'.
+    allocations, unfinished runs), and, where recover: ssh or hosts is
+    configured, asks the host for guests that run twice and what else is left
+    there; then takes the forced-down mark away and enables the service, unless
+    it had been disabled before.  What cannot be known without access to the
+    host is 'unknown'.
 
     Example::
 

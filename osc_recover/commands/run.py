@@ -234,7 +234,7 @@ class ReportRun(base.Lister):
 
 
 class SettleStep(base.Lister):
-    """Say what became of a step that nobody else can tell
+    """Say whether a step has happened, where the tool cannot tell
 
     For a step that is 'in-doubt': look at the cloud, then settle it.
 

@@ -137,10 +137,10 @@ class ShowSnapshot(base.Lister):
 class DiffSnapshot(base.Lister):
     """Say what has changed since a snapshot
 
-    Compares it with now, or with another snapshot.  What is given anew each
-    time is of kinds of its own: 'id' (of attachments and sessions, of boots)
-    and 'time'.  Exits 0 when nothing else has changed, and everything that
-    both know could be compared.
+    Compares it with now, or with another snapshot.  What every boot and
+    every attachment changes has kinds of its own: 'id' (of attachments,
+    sessions, boots) and 'time'.  Exits 0 when nothing else has changed, and
+    everything that both know could be compared.
 
     Example::
 

@@ -12,14 +12,14 @@ from osc_recover.commands.audit import seconds
 class CheckVolumes(base.Lister):
     """Find what is wrong with the volumes of servers
 
-    Compares what nova, cinder and, where it is said where it is, nova's
-    database have of each volume, twice, and tells it in a word: intact,
-    stale-target (its storage does not serve it), dangling-nova (nova has an
-    attachment that cinder has not), dangling-cinder (the other way round),
-    dropped-mapping (a reboot has taken it off its server), wedged, busy,
-    unused, or unknown.  Of volumes in Ceph their hosts are asked for stale
-    locks and blocklisted clients.  Without names, what is intact is counted
-    and not listed.  Exits 0 when all is intact or unused; changes nothing,
+    Compares, twice, what nova and cinder have of each volume, and nova's
+    database where recover: database is configured.  The state is one of
+    intact, stale-target (its storage does not serve it), dangling-nova (nova
+    has an attachment that cinder has not), dangling-cinder (the other way
+    round), dropped-mapping (a reboot has taken it off its server), wedged,
+    busy, unused, or unknown.  Hosts are asked for stale locks and blocklisted
+    clients of volumes in Ceph.  Without names, what is intact is counted and
+    not listed.  Exits 0 when all is intact or unused; changes nothing,
     and is safe on any day.
 
     Example::
@@ -148,7 +148,7 @@ class RepairVolumes(carrier.Carrier):
         add(
             '--leave-stopped',
             action='store_true',
-            help='do not start servers again that ran',
+            help='leave servers stopped that ran before',
         )
         approval.add_options(parser)
         approval.add_dry_run(parser)
@@ -180,12 +180,13 @@ class RepairVolumes(carrier.Carrier):
 class ResetVolumes(carrier.Carrier):
     """End stale attachments of volumes, so that they are available again
 
-    The cleaning step of the guide, by itself: each attachment is ended by
-    itself, after it was seen again that the guest of its server is off, or
-    that nova has deleted the server.  Never those of a root volume, nor of a
-    volume that cinder is at.  Of several attachments all are ended or none,
-    or with --server those of the servers that are named.  nova drops its own
-    mapping when the server is rebooted hard.
+    The cleaning step of the guide, for the volumes that are named.  Each
+    attachment is ended only after it was seen again that the guest of its
+    server is off, or that nova has deleted the server.  Those of a root
+    volume are never ended, nor those of a volume that cinder is at.  Of
+    several attachments all are ended or none, or with --server those of the
+    servers that are named.  nova drops its own mapping when the server is
+    rebooted hard.
 
     Example::
 

@@ -124,7 +124,10 @@ class Uncertain(ApiError):
     """A write whose answer never came: it may or may not have happened."""
 
     code: ClassVar[str] = 'uncertain'
-    hint: ClassVar[str] = 'the tool looks for its traces before anything else'
+    hint: ClassVar[str] = (
+        'openstack recover run resume looks for its traces before it asks '
+        'again'
+    )
 
 
 @dataclasses.dataclass(eq=False)

@@ -146,4 +146,7 @@ class CommitUnknown(DatabaseError):
 
     code: ClassVar[str] = 'commit-unknown'
     exit_status: ClassVar[int] = FAILED
-    hint: ClassVar[str] = 'the tool looks for its traces before anything else'
+    hint: ClassVar[str] = (
+        'openstack recover run resume looks for its traces before it tries '
+        'again'
+    )

@@ -34,7 +34,9 @@ class UnknownSnapshot(RecoverError):
 
     code: ClassVar[str] = 'unknown-snapshot'
     exit_status: ClassVar[int] = REFUSED
-    template: ClassVar[str] = 'there is no one snapshot {snapshot!r} in {path}'
+    template: ClassVar[str] = (
+        'no snapshot in {path}, or more than one, is called {snapshot!r}'
+    )
     hint: ClassVar[str] = (
         'openstack recover snapshot list names them: give the id'
     )

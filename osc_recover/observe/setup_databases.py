@@ -45,6 +45,11 @@ WRITES = (
     'INSERT INTO instance_actions (action) VALUES (NULL)',
     'DELETE FROM console_auth_tokens WHERE 1 = 0',
 )
+# And those that end an attachment which cinder's API cannot end by itself.
+CINDER_WRITES = (
+    'UPDATE volumes SET status = status WHERE 1 = 0',
+    'UPDATE volume_attachment SET volume_id = volume_id WHERE 1 = 0',
+)
 _SERVER = 'SELECT VERSION() AS version, @@read_only AS read_only'
 
 
@@ -72,7 +77,7 @@ def probes(
         yield _probe(cell.database, CELL, WRITES)
     yield from _misnamed(databases, settings)
     if databases.cinder is not None:
-        yield _probe(databases.cinder, CINDER)
+        yield _probe(databases.cinder, CINDER, CINDER_WRITES)
 
 
 def _of_cloud(nova_api: Database, hosts: Sequence[str]) -> Probe:

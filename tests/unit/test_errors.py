@@ -101,7 +101,7 @@ KNOWN = [
     ),
     (
         errors.UnknownSnapshot('4f', '/s'),
-        "there is no one snapshot '4f' in /s",
+        "no snapshot in /s, or more than one, is called '4f'",
         'openstack recover snapshot list',
         3,
     ),

@@ -3,6 +3,7 @@
 
 import ast
 import configparser
+import importlib.metadata
 import pathlib
 import re
 
@@ -59,3 +60,28 @@ def test_every_command_of_ours_that_is_named_is_there(texts):
     ]
     assert len(known) > 30
     assert named == []
+
+
+def options(words):
+    """The options of a command of ours, given its words."""
+    group = importlib.metadata.entry_points(group='openstack.recover.v1')
+    kind = group['_'.join(('recover', *words))].load()
+    actions = kind(None, None).get_parser('x')._actions
+    return {option for action in actions for option in action.option_strings}
+
+
+def test_a_command_of_ours_is_named_with_options_that_it_has(texts):
+    known = commands()
+    seen = 0
+    for path, text in texts:
+        for line in re.findall(r'openstack recover ([^;,():"\']+)', text):
+            words = line.split()
+            name = next(
+                (w for n in (2, 1) if (w := tuple(words[:n])) in known), None
+            )
+            # Where its name is put in, no option is written out.
+            given = {w for w in words if re.fullmatch('--[a-z-]+', w)}
+            if name and given:
+                seen += 1
+                assert given - options(name) == set(), (path, line)
+    assert seen > 20

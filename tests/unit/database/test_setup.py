@@ -69,6 +69,14 @@ def test_an_account_that_may_only_read_is_told_with_the_grants(cloud):
     assert found[CHECKS[0]].fix == ''
 
 
+def test_whether_an_attachment_may_be_ended_in_cinder_is_told(cloud):
+    reader = rows(cloud, cloud.account('reader', *READ))
+    assert 'UPDATE command denied' in reader[CHECKS[2]].detail
+    ender = cloud.account('ender', *READ, 'UPDATE ON cinder.*')
+    detail = rows(cloud, ender)[CHECKS[2]].detail
+    assert detail.endswith('may be read and written')
+
+
 @pytest.mark.parametrize('right', ['INSERT', 'UPDATE', 'DELETE'])
 def test_a_right_that_is_missing_is_found(cloud, right):
     rest = {'INSERT', 'UPDATE', 'DELETE'} - {right}
