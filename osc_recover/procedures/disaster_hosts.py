@@ -107,7 +107,8 @@ def _rules(host: HostState) -> list[list[str]]:
 
 def _owner(rule: str) -> tuple[str, str]:
     """The other tool, and its table, that a line of nft would be of."""
-    _, family, table = rule.partition(', ')[0].split(' ', 2)
+    around = rule.partition(': ')[0].partition(', ')[0]
+    family, _, table = around.removeprefix('table ').partition(' ')
     return _SHOWN_BY_NFT.get(family, ''), table
 
 

@@ -135,8 +135,7 @@ def _own(
     request: SessionOpen,
 ) -> list[str]:
     """The targets of which a volume server has what stands on them."""
-    is_mute = host.problem or 'sessions' in host.problems
-    if is_mute or not seen.serves_volumes(host.host):
+    if not (host.knows('sessions') and seen.serves_volumes(host.host)):
         return []
     return [
         target
